@@ -1,19 +1,19 @@
 """The one error class the user meets, and its exit codes; foreign exceptions become one of these at an adapter.
 
-    AksWasmError                1  failed
-    ├── UsageError              2  the command line or the environment is off
-    │   └── SpecInvalid         2  the file is off; `problems` lists every one
-    ├── NotAllowed              3  not signed in, or signed in without the right
-    │   └── NotSignedIn         3
-    ├── NoCapacity              4  quota or capacity is missing
-    ├── TimedOut                5  it may still be going on over there
-    ├── OperationInProgress     6  another operation outlasted the wait
-    ├── Refused                 7  not ours to change, or would destroy
-    ├── PreviewRetired          1  the service no longer grants WASI node pools; the shim route is the way
-    ├── ServiceError            1  Azure, Kubernetes, a registry or an engine said no
-    │   └── Unreachable         1  nothing answers at that address
-    ├── WorkloadFailed          1  a pod says it cannot run
-    └── Interrupted           130  Ctrl+C
+AksWasmError                1  failed
+├── UsageError              2  the command line or the environment is off
+│   └── SpecInvalid         2  the file is off; `problems` lists every one
+├── NotAllowed              3  not signed in, or signed in without the right
+│   └── NotSignedIn         3
+├── NoCapacity              4  quota or capacity is missing
+├── TimedOut                5  it may still be going on over there
+├── OperationInProgress     6  another operation outlasted the wait
+├── Refused                 7  not ours to change, or would destroy
+├── PreviewRetired          1  the service no longer grants WASI node pools; the shim route is the way
+├── ServiceError            1  Azure, Kubernetes, a registry or an engine said no
+│   └── Unreachable         1  nothing answers at that address
+├── WorkloadFailed          1  a pod says it cannot run
+└── Interrupted           130  Ctrl+C
 """
 
 from __future__ import annotations

@@ -16,24 +16,38 @@ def _variable(name: str, meaning: str) -> dict[str, str]:
 class Settings:
     """What the environment says. Flags win over it, it wins over the file's defaults."""
 
-    home: Path = field(metadata=_variable("AKS_WASM_HOME", "cache, emulator state, own kubeconfigs; default `~/.aks-wasm`"))
-    config: str | None = field(
-        default=None, metadata=_variable("AKS_WASM_CONFIG", "the spec file; default `aks-wasm.yaml` in the current folder")
+    home: Path = field(
+        metadata=_variable("AKS_WASM_HOME", "cache, emulator state, own kubeconfigs; default `~/.aks-wasm`")
     )
-    target: str | None = field(default=None, metadata=_variable("AKS_WASM_TARGET", "azure, local or emulator"))
-    output: str | None = field(default=None, metadata=_variable("AKS_WASM_OUTPUT", "json, yaml, table or name"))
+    config: str | None = field(
+        default=None,
+        metadata=_variable("AKS_WASM_CONFIG", "the spec file; default `aks-wasm.yaml` in the current folder"),
+    )
+    target: str | None = field(
+        default=None, metadata=_variable("AKS_WASM_TARGET", "azure, local or emulator")
+    )
+    output: str | None = field(
+        default=None, metadata=_variable("AKS_WASM_OUTPUT", "json, yaml, table or name")
+    )
     progress: str | None = field(
         default=None, metadata=_variable("AKS_WASM_PROGRESS", "auto, live, plain, jsonl or none")
     )
-    timeout: str | None = field(default=None, metadata=_variable("AKS_WASM_TIMEOUT", "how long to wait, for example `45m`"))
+    timeout: str | None = field(
+        default=None, metadata=_variable("AKS_WASM_TIMEOUT", "how long to wait, for example `45m`")
+    )
     arm_endpoint: str | None = field(
-        default=None, metadata=_variable("AKS_WASM_ARM_ENDPOINT", "another Resource Manager than the cloud's own")
+        default=None,
+        metadata=_variable("AKS_WASM_ARM_ENDPOINT", "another Resource Manager than the cloud's own"),
     )
     arm_audience: str | None = field(
-        default=None, metadata=_variable("AKS_WASM_ARM_AUDIENCE", "the audience of tokens for that Resource Manager")
+        default=None,
+        metadata=_variable("AKS_WASM_ARM_AUDIENCE", "the audience of tokens for that Resource Manager"),
     )
     registry: str | None = field(
-        default=None, metadata=_variable("AKS_WASM_REGISTRY", "where packaged modules are pushed; default `registry.login` of the file")
+        default=None,
+        metadata=_variable(
+            "AKS_WASM_REGISTRY", "where packaged modules are pushed; default `registry.login` of the file"
+        ),
     )
 
     @classmethod

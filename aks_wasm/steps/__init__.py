@@ -1,0 +1,1 @@
+"""The single effects a plan is made of; each harmless when repeated."""

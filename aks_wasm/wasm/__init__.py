@@ -1,0 +1,1 @@
+"""Looking at WebAssembly modules and wrapping them into images."""

@@ -1,0 +1,1 @@
+"""One file per use case: observe, plan, then show the plan or run it."""
