@@ -1,1 +1,1 @@
-"""The spec file: strict versioned models, loading, defaults, and the checks that need nothing but the file."""
+"""The spec file: strict versioned models, loading, and the checks that need nothing but the file."""

@@ -145,7 +145,7 @@ class CustomShim(SpecModel):
 
 
 class SecretValue(SpecModel):
-    """A value taken from the caller's environment and kept in a Kubernetes Secret, never in the file or the output."""
+    """A value from the caller's environment, kept in a Kubernetes Secret, never in the file or the output."""
 
     from_environment: EnvName
 

@@ -162,7 +162,7 @@ class ClusterResult:
 
 @dataclass(frozen=True)
 class ListResult:
-    """A list of records of one kind, for example `NodePoolList`; `prefix` makes the names, as in `nodepool/wasm`."""
+    """Records of one kind, for example `NodePoolList`; `prefix` makes the names, as in `nodepool/wasm`."""
 
     kind: str
     prefix: str
