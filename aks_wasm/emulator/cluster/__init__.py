@@ -1,0 +1,1 @@
+"""The Kubernetes API behind an emulated cluster: its store, its API server, its controllers."""
