@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -61,7 +62,7 @@ class CertificateAuthority:
             return made
         try:
             pem = certificate_file.read_bytes()
-            key = load_pem_private_key(key_file.read_bytes(), None)
+            loaded = load_pem_private_key(key_file.read_bytes(), None)
             certificate = x509.load_pem_x509_certificate(pem)
         except ValueError as error:
             raise AksWasmError(
@@ -69,8 +70,9 @@ class CertificateAuthority:
                 code="StateBroken",
                 hint="delete both; the next start makes new ones",
             ) from error
-        assert isinstance(key, ec.EllipticCurvePrivateKey)  # noqa: S101 - nothing else is ever written there
-        return cls(certificate, pem, key)
+        return cls(
+            certificate, pem, cast(ec.EllipticCurvePrivateKey, loaded)
+        )  # nothing else is written there
 
     def server_context(self, hosts: list[str], *, client_ca: bool = False) -> ssl.SSLContext:
         """Return a TLS context with a fresh certificate for the hosts (names and IP addresses).
