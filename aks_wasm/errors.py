@@ -1,4 +1,4 @@
-"""The one error class the user meets, and its exit codes; foreign exceptions become one of these at an adapter.
+"""The one error class the user meets, and its exit codes; adapters turn foreign exceptions into these.
 
 AksWasmError                1  failed
 ├── UsageError              2  the command line or the environment is off

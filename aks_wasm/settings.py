@@ -23,12 +23,8 @@ class Settings:
         default=None,
         metadata=_variable("AKS_WASM_CONFIG", "the spec file; default `aks-wasm.yaml` in the current folder"),
     )
-    target: str | None = field(
-        default=None, metadata=_variable("AKS_WASM_TARGET", "azure, local or emulator")
-    )
-    output: str | None = field(
-        default=None, metadata=_variable("AKS_WASM_OUTPUT", "json, yaml, table or name")
-    )
+    target: str | None = field(default=None, metadata=_variable("AKS_WASM_TARGET", "azure, local or emulator"))
+    output: str | None = field(default=None, metadata=_variable("AKS_WASM_OUTPUT", "json, yaml, table or name"))
     progress: str | None = field(
         default=None, metadata=_variable("AKS_WASM_PROGRESS", "auto, live, plain, jsonl or none")
     )

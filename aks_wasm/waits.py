@@ -79,9 +79,7 @@ class Patience:
     on_state: Progress = lambda _state: None
 
 
-def wait_until(
-    probe: Callable[[], Seen[T]], *, what: str, patience: Patience, hint: str | None = None
-) -> T | None:
+def wait_until(probe: Callable[[], Seen[T]], *, what: str, patience: Patience, hint: str | None = None) -> T | None:
     """Look again and again until `probe` says done; return its value.
 
     A state without return is the probe's to raise. Pauses grow with the time waited.
@@ -108,10 +106,6 @@ def wait_until(
         waited = patience.clock.now() - start
         if waited >= patience.timeout:
             raise TimedOut(f"{what} was not ready after {waited:.0f} s (last seen: {last})", hint=hint)
-        pause = (
-            seen.pause
-            if seen.pause is not None
-            else min(LONGEST_PAUSE, max(FIRST_PAUSE, PAUSE_SHARE * waited))
-        )
+        pause = seen.pause if seen.pause is not None else min(LONGEST_PAUSE, max(FIRST_PAUSE, PAUSE_SHARE * waited))
         if patience.clock.pause(min(pause, max(0.0, patience.timeout - waited))):
             raise Interrupted(f"stopped waiting for {what} (last seen: {last})")

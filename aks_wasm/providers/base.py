@@ -38,6 +38,7 @@ class ProviderInfo:
         has_preview_pools: WASI node pools can be asked for (and may be refused).
         folds_node_pools: Pools can be part of the cluster's own creation request.
         images: How packaged modules reach the nodes; `none` when no registry is configured.
+        image_prefix: What the names of packaged images begin with: the registry's host and path, or a local name.
         keeps_on_failure: A failed `up` leaves what it made (Azure); else it is cleaned (local).
         costs_money: Creating needs the user's consent.
         supports_arch: The architectures its nodes can have.
@@ -48,6 +49,7 @@ class ProviderInfo:
     has_preview_pools: bool
     folds_node_pools: bool
     images: Literal["registry", "load", "none"]
+    image_prefix: str
     keeps_on_failure: bool
     costs_money: bool
     supports_arch: tuple[Arch, ...] = ("amd64", "arm64")

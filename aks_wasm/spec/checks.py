@@ -57,9 +57,7 @@ def _pool_problems(field: str, pool: NodePool) -> list[Problem]:
         problems += _bounds_problems(field, pool, pool.min, pool.max)
     elif pool.count == 0:
         problems.append(
-            Problem(
-                f"{field}.count", "`0` nodes and no autoscaler would run nothing", "set `min: 0` and `max`"
-            )
+            Problem(f"{field}.count", "`0` nodes and no autoscaler would run nothing", "set `min: 0` and `max`")
         )
     return problems
 
@@ -91,7 +89,5 @@ def _workload_problems(field: str, workload: Workload, listed: set[str]) -> list
             )
         )
     if workload.source is not None and workload.shim not in ("spin", "none"):
-        problems.append(
-            Problem(f"{field}.source", f"a Spin application can't run on the shim `{workload.shim}`")
-        )
+        problems.append(Problem(f"{field}.source", f"a Spin application can't run on the shim `{workload.shim}`"))
     return problems

@@ -145,9 +145,7 @@ def _problem(item: Any) -> Problem:
     place = [str(part) for part in item["loc"] if not str(part).startswith(("function-", "constrained-"))]
     if item["type"] == "extra_forbidden":
         near = difflib.get_close_matches(place[-1], _fields_at(place[:-1]), n=1)
-        return Problem(
-            ".".join(place), "there is no such field", f"did you mean `{near[0]}`?" if near else None
-        )
+        return Problem(".".join(place), "there is no such field", f"did you mean `{near[0]}`?" if near else None)
     given = item.get("input")
     shown = "" if isinstance(given, dict | list) or given is None else f": `{given}`"
     return Problem(".".join(place), _plain(item) + shown)

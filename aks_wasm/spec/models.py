@@ -14,9 +14,7 @@ TargetName = Literal["azure", "local", "emulator"]
 DnsLabel = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 ClusterName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,43}[a-z0-9])?$")]
 NodePoolName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{0,11}$")]
-Taint = Annotated[
-    str, StringConstraints(pattern=r"^[^=:\s]+(=[^=:\s]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$")
-]
+Taint = Annotated[str, StringConstraints(pattern=r"^[^=:\s]+(=[^=:\s]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$")]
 Duration = Annotated[str, StringConstraints(pattern=r"^(\d+[dhms])+$")]
 Quantity = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$")]
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -42,9 +40,7 @@ class CloudEndpoints(SpecModel):
 
     resource_manager: str = Field(description="URL of the Resource Manager")
     authority: str | None = Field(default=None, description="URL that tokens come from")
-    audience: str | None = Field(
-        default=None, description="What tokens are for; default: the Resource Manager's URL"
-    )
+    audience: str | None = Field(default=None, description="What tokens are for; default: the Resource Manager's URL")
 
 
 class AzureSpec(SpecModel):
@@ -65,9 +61,7 @@ class AzureSpec(SpecModel):
         default="public", description="public, usgovernment, china, or the endpoints of another cloud"
     )
     tags: dict[str, str] = Field(default_factory=dict, description="ARM tags beside our own marks")
-    expires_after: Duration | None = Field(
-        default=None, description="For example 4h: `down --expired` reaps it"
-    )
+    expires_after: Duration | None = Field(default=None, description="For example 4h: `down --expired` reaps it")
 
 
 class LocalSpec(SpecModel):
@@ -104,16 +98,10 @@ WASM_TAINT = "aks-wasm.dev/wasm=true:NoSchedule"
 class NodePool(SpecModel):
     """A pool whose nodes run Wasm workloads."""
 
-    name: NodePoolName = Field(
-        description="At most 12 lower-case letters and digits, a letter first (an AKS rule)"
-    )
-    arch: Arch | None = Field(
-        default=None, description="amd64 or arm64; or give vmSize, from which it follows"
-    )
+    name: NodePoolName = Field(description="At most 12 lower-case letters and digits, a letter first (an AKS rule)")
+    arch: Arch | None = Field(default=None, description="amd64 or arm64; or give vmSize, from which it follows")
     vm_size: str | None = Field(default=None, description="Default: a 2-vCPU size of `arch`")
-    count: int | None = Field(
-        default=None, ge=0, le=1000, description="Fixed size; default 1; or give min and max"
-    )
+    count: int | None = Field(default=None, ge=0, le=1000, description="Fixed size; default 1; or give min and max")
     min: int | None = Field(default=None, ge=0, le=1000, description="Autoscaler's lower bound; 0 is allowed")
     max: int | None = Field(default=None, ge=1, le=1000, description="Autoscaler's upper bound")
     spot: bool = False
@@ -162,9 +150,7 @@ class Workload(SpecModel):
 
     name: DnsLabel
     shim: str = Field(default="spin", description="A shim's name, or `none` for an ordinary container")
-    source: str | None = Field(
-        default=None, description="A Spin application manifest (spin.toml), version 1 or 2"
-    )
+    source: str | None = Field(default=None, description="A Spin application manifest (spin.toml), version 1 or 2")
     module: str | None = Field(default=None, description="A WASI command module or a component (.wasm)")
     image: str | None = Field(default=None, description="An image that is in a registry already")
     kind: Literal["service", "job"] = "service"

@@ -195,9 +195,7 @@ class ActionResult:
 
     def tables(self) -> list[Table]:
         """Return the values side by side."""
-        return [
-            Table(tuple(key.upper() for key in self.values), (tuple(_cell(v) for v in self.values.values()),))
-        ]
+        return [Table(tuple(key.upper() for key in self.values), (tuple(_cell(v) for v in self.values.values()),))]
 
     def names(self) -> list[str]:
         """Return the one name."""
@@ -214,9 +212,7 @@ def records_table(records: tuple[Any, ...], title: str | None) -> Table:
     if not records:
         return Table((), (), title)
     fields = list(records[0].__dataclass_fields__)
-    shown = [
-        name for name in fields if any(getattr(record, name) not in (None, "", ()) for record in records)
-    ]
+    shown = [name for name in fields if any(getattr(record, name) not in (None, "", ()) for record in records)]
     columns = tuple(name.replace("_", " ").upper() for name in shown)
     return Table(columns, tuple(tuple(_cell(getattr(r, name)) for name in shown) for r in records), title)
 

@@ -1,0 +1,96 @@
+"""Runs a plan: what can run side by side does, the first failure stops what has not begun."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from graphlib import TopologicalSorter
+
+from aks_wasm.errors import AksWasmError
+from aks_wasm.events import (
+    EventSink,
+    StepFailed,
+    StepFinished,
+    StepProgressed,
+    StepSkipped,
+    StepStarted,
+)
+from aks_wasm.plan.plan import Plan, Step, StepContext
+
+MOST_AT_ONCE = 8  # threads; they wait for the network, not for the processor
+
+
+@dataclass
+class Outcome:
+    """How a run went. `states` maps step names to done, failed or not-run; `seconds` to their wall time."""
+
+    states: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    error: BaseException | None = None
+
+
+def run_plan(plan: Plan, context: StepContext) -> Outcome:
+    """Run every step as soon as what it waits for is done.
+
+    The first error ends the run once the steps that are under way have ended; nothing new begins. Errors are not
+    raised but returned, so that the caller can say what exists.
+    """
+    by_name = {step.name: step for step in plan.steps}
+    sorter: TopologicalSorter[str] = TopologicalSorter(plan.graph())
+    sorter.prepare()
+    outcome = Outcome()
+    emit = _one_at_a_time(context.emit)
+    under_way: dict[Future[str | None], tuple[Step, float]] = {}
+    with ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="step") as threads:
+        while sorter.is_active():
+            if outcome.error is None:
+                for name in sorter.get_ready():
+                    step = by_name[name]
+                    emit(StepStarted(name, step.describe()))
+                    future = threads.submit(step.run, _for_step(context, step, emit))
+                    under_way[future] = (step, context.clock.now())
+            if not under_way:
+                break
+            finished, _ = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in finished:
+                step, started = under_way.pop(future)
+                _record(future, step, context.clock.now() - started, outcome, emit)
+                if outcome.states[step.name] == "done":
+                    sorter.done(step.name)
+    for name in by_name:
+        if name not in outcome.states:
+            outcome.states[name] = "not-run"
+            emit(StepSkipped(name, "an earlier step did not finish"))
+    return outcome
+
+
+def _record(future: Future[str | None], step: Step, seconds: float, outcome: Outcome, emit: EventSink) -> None:
+    outcome.seconds[step.name] = seconds
+    error = future.exception()
+    if error is None:
+        outcome.states[step.name] = "done"
+        emit(StepFinished(step.name, seconds, future.result() or ""))
+        return
+    outcome.states[step.name] = "failed"
+    emit(StepFailed(step.name, seconds, error.message if isinstance(error, AksWasmError) else repr(error)))
+    if outcome.error is None:
+        outcome.error = error
+
+
+def _for_step(context: StepContext, step: Step, emit: EventSink) -> StepContext:
+    def on_state(state: str) -> None:
+        emit(StepProgressed(step.name, state))
+
+    return replace(context, on_state=on_state, emit=emit)
+
+
+def _one_at_a_time(emit: EventSink) -> Callable[..., None]:
+    lock = threading.Lock()
+
+    def locked(event: object) -> None:
+        with lock:
+            emit(event)  # type: ignore[arg-type]
+
+    return locked
