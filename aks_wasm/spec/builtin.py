@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+import aks_wasm
+
+HELLO = Path(aks_wasm.__file__).parent / "hello"
 
 
 def builtin_document() -> dict[str, Any]:
-    """Return the document of the built-in hello, as if it had been read from a file.
-
-    Paths are absolute, into the installed package.
-    """
-    from aks_wasm import hello
-
+    """Return the document of the built-in hello, as if it had been read from a file; its paths are absolute."""
     return {
         "apiVersion": "aks-wasm/v1",
         "kind": "Cluster",
@@ -19,7 +19,7 @@ def builtin_document() -> dict[str, Any]:
         "nodePools": [{"name": "wasm", "arch": "arm64"}],
         "shims": ["spin"],
         "workloads": [
-            {"name": "hello", "shim": "spin", "source": str(hello.service_manifest()), "replicas": 2},
-            {"name": "task", "shim": "spin", "source": str(hello.job_manifest()), "kind": "job"},
+            {"name": "hello", "shim": "spin", "source": str(HELLO / "service" / "spin.toml"), "replicas": 2},
+            {"name": "task", "shim": "spin", "source": str(HELLO / "job" / "spin.toml"), "kind": "job"},
         ],
     }

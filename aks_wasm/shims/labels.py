@@ -1,0 +1,29 @@
+"""Labels and marks on Kubernetes objects and nodes; the one place that spells them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+PART_OF = "app.kubernetes.io/part-of"
+NAME = "app.kubernetes.io/name"
+COMPONENT = "app.kubernetes.io/component"
+MANAGER = "aks-wasm"
+
+POOL_ROUTE = "aks-wasm.dev/pool-route"
+"""Node label, set on the pool through the API so that the autoscaler knows it of a pool at zero (Azure/AKS#2586)."""
+
+PROOF = "aks-wasm.dev/proof"
+"""Node annotation: what a probe has proved on this boot of the node."""
+
+SYSTEM_NAMESPACE = "aks-wasm-system"
+
+
+def owned(owner: str) -> dict[str, str]:
+    """Return the labels that mark an object as ours."""
+    return {MANAGED_BY: MANAGER, PART_OF: owner}
+
+
+def pool_labels(route: Literal["wasi-preview", "shim"]) -> dict[str, str]:
+    """Return the node labels that a Wasm pool of this route gets through the API."""
+    return {POOL_ROUTE: route}

@@ -1,0 +1,57 @@
+"""The cluster itself: create it with what can be part of the same request, wait for it, delete it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aks_wasm.plan.plan import StepContext
+from aks_wasm.providers.base import ClusterRequest
+
+
+@dataclass(frozen=True)
+class PutCluster:
+    """Create the cluster, or finish a creation that is under way."""
+
+    request: ClusterRequest
+    depends_on: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """`cluster/NAME`."""
+        return f"cluster/{self.request.name}"
+
+    def describe(self) -> str:
+        """Name the cluster and its pools."""
+        pools = ", ".join(f"{pool.name} ({pool.count} x {pool.vm_size or pool.arch})" for pool in self.request.pools)
+        version = f", Kubernetes {self.request.kubernetes_version}" if self.request.kubernetes_version else ""
+        place = f" in {self.request.location}" if self.request.location else ""
+        return f"create the cluster `{self.request.name}`{place} with {pools or 'no pool'}{version}"
+
+    def run(self, context: StepContext) -> str | None:
+        """Create and wait."""
+        context.provider.put_cluster(context.spec, self.request, context.patience())
+        return None
+
+
+@dataclass(frozen=True)
+class DeleteCluster:
+    """Delete the cluster and the group that carries our mark, and prove that nothing is left."""
+
+    cluster: str
+    what: str
+    wait: bool = True
+    depends_on: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """`cluster/NAME`."""
+        return f"cluster/{self.cluster}"
+
+    def describe(self) -> str:
+        """Name what goes."""
+        return f"delete {self.what}"
+
+    def run(self, context: StepContext) -> str | None:
+        """Delete, and wait unless told not to."""
+        context.provider.delete(context.spec, None, context.patience(), wait=self.wait)
+        return "gone" if self.wait else "under way"
