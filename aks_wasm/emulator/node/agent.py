@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 class NodeAgents:
     """Everything that happens on the nodes of one cluster."""
 
-    def __init__(
-        self, store: Store, images: ImageStore, pace: Pace, folder: Path, registries: RegistryTrust
-    ) -> None:
+    def __init__(self, store: Store, images: ImageStore, pace: Pace, folder: Path, registries: RegistryTrust) -> None:
         self.store = store
         self.images = images
         self.pace = pace
