@@ -17,7 +17,8 @@ from aks_wasm.events import (
     StepSkipped,
     StepStarted,
 )
-from aks_wasm.plan.plan import Plan, Step, StepContext
+from aks_wasm.plan.plan import Plan
+from aks_wasm.steps.step import Step, StepContext
 
 MOST_AT_ONCE = 8  # threads; they wait for the network, not for the processor
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aks_wasm.plan.plan import StepContext
 from aks_wasm.providers.base import ClusterRequest
+from aks_wasm.steps.step import StepContext
 
 
 @dataclass(frozen=True)

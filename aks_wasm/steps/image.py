@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aks_wasm.plan.plan import StepContext
+from aks_wasm.steps.step import StepContext
 from aks_wasm.wasm.archive import ImageArchive
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from aks_wasm.errors import PreviewRetired
 from aks_wasm.events import Warned
-from aks_wasm.plan.plan import StepContext
 from aks_wasm.providers.base import ChosenRoute, NodePoolRequest
 from aks_wasm.shims.labels import pool_labels
 from aks_wasm.steps.prerequisite import PREVIEW_GONE
+from aks_wasm.steps.step import StepContext
 
 
 def route_note(pool: str) -> str:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from aks_wasm.errors import PreviewRetired, TimedOut
 from aks_wasm.events import Warned
-from aks_wasm.plan.plan import StepContext
 from aks_wasm.providers.base import Prerequisite
+from aks_wasm.steps.step import StepContext
 
 FEATURE_PATIENCE = 15 * 60.0  # seconds; the preview's guide says a few minutes (use-wasi-node-pools.md of 2022)
 PREVIEW_GONE = "preview/gone"
