@@ -73,6 +73,7 @@ class EmulatedCluster:
             tokens=self._user_of,
         )
         self._loops: list[asyncio.Task[None]] = []
+        self._power = asyncio.Lock()
 
     @property
     def url(self) -> str:
@@ -103,8 +104,8 @@ class EmulatedCluster:
         Args:
             name: The cluster's and the context's name.
             user: The user's name, for example `clusterUser_group_cluster`.
-            kind: `certificate` is the local account of AKS (certificate and token), `token` has the token only,
-                `exec` runs a credential plugin.
+            kind: `certificate` is AKS's local account (certificate and token), `token` has the token
+                only, `exec` runs a credential plugin.
             exec_config: The plugin's `exec` section; for kind `exec`.
         """
         cluster = {"certificate-authority-data": _base64(self.ca_pem), "server": self.url}
@@ -121,14 +122,9 @@ class EmulatedCluster:
 
     async def start(self) -> None:
         """Power on: the API answers, nodes and pods come back as they were."""
-        if self.running:
-            return
-        self._remember(port=await self._listen(self._record.get("port")), running=True)
-        self._loops = [
-            asyncio.create_task(self._keep_running("controllers", self._controllers.run)),
-            asyncio.create_task(self._keep_running("nodes", self._agents.run)),
-        ]
-        await self._agents.converge([_profile(pool) for pool in self._record["pools"]])
+        async with self._power:
+            if not self.running:
+                await self._start()
 
     async def stop(self) -> None:
         """Power off: nothing answers, no container runs; the state is kept."""
@@ -137,20 +133,27 @@ class EmulatedCluster:
 
     async def suspend(self) -> None:
         """Stop as the daemon stops: a cluster that was on is on again after the next start."""
-        loops, self._loops = self._loops, []
-        for loop in loops:
-            loop.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
-        if loops:
-            await self._server.stop()
+        async with self._power:
+            loops, self._loops = self._loops, []
+            for loop in loops:
+                loop.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+            if loops:
+                await self._server.stop()
+
+    async def _start(self) -> None:
+        self._remember(port=await self._listen(self._record.get("port")), running=True)
+        self._loops = [
+            asyncio.create_task(self._keep_running("controllers", self._controllers.run)),
+            asyncio.create_task(self._keep_running("nodes", self._agents.run)),
+        ]
+        await self._agents.converge([_profile(pool) for pool in self._record["pools"]])
 
     async def _listen(self, remembered: int | None) -> int:
         if remembered is not None:
             with suppress(OSError):
                 return await self._server.start(remembered)
-            log.warning(
-                "cluster %s: port %d is taken, kubeconfigs made before do not reach it", self.key, remembered
-            )
+            log.warning("cluster %s: port %d is taken, kubeconfigs made before do not reach it", self.key, remembered)
         return await self._server.start(None)
 
     async def _keep_running(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
@@ -213,7 +216,11 @@ class Fleet:
             record = {"kubernetesVersion": kubernetes_version, "token": secrets.token_hex(64), "pools": []}
             self._documents.put(COLLECTION, key, record)
         cluster = self._assemble(key)
-        await cluster.start()
+        try:
+            await cluster.start()
+        except BaseException:
+            await self.delete(key)
+            raise
         return cluster
 
     def get(self, key: str) -> EmulatedCluster | None:
@@ -225,7 +232,7 @@ class Fleet:
         return list(self._clusters)
 
     async def delete(self, key: str) -> None:
-        """Take the cluster away; no process, port or file of it is left. Nothing happens when there is none."""
+        """Take the cluster away; no process, port or file of it is left."""
         cluster = self._clusters.pop(key, None)
         if cluster is None:
             return
@@ -249,9 +256,7 @@ class Fleet:
 
     def _assemble(self, key: str) -> EmulatedCluster:
         folder = self._folder_of(key)
-        cluster = EmulatedCluster(
-            key, self._documents, self._pace, folder, self._tokens, self._registry_trust
-        )
+        cluster = EmulatedCluster(key, self._documents, self._pace, folder, self._tokens, self._registry_trust)
         self._clusters[key] = cluster
         return cluster
 

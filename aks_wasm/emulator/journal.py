@@ -5,15 +5,14 @@ from __future__ import annotations
 import itertools
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 CAPACITY = 10_000  # entries; about 3 MB when full, the oldest go first
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True)
@@ -22,12 +21,12 @@ class Entry:
 
     Attributes:
         number: Grows by one with each request, from 1 on.
-        api: `arm`, `kubernetes` or `registry`.
+        api: `arm`, `identity` (tokens and metadata), `kubernetes` or `registry`.
         method: The HTTP method.
         path: The path without its query.
         status: The HTTP status; 0 when the client went away first.
         seconds: From request to the end of the answer.
-        cluster: The key of the cluster asked; empty for `arm` and `registry`.
+        cluster: The key of the cluster asked; empty for the other APIs.
     """
 
     number: int
@@ -50,13 +49,19 @@ class Journal:
         """Return the entries after `number` that are still kept."""
         return [asdict(entry) for entry in self._entries if entry.number > number]
 
-    def middleware(
-        self, api: str, cluster: str = ""
-    ) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
-        """Return an aiohttp middleware that writes down every request of one application."""
+    def middleware(self, api: Callable[[str], str | None], cluster: str = "") -> Middleware:
+        """Return an aiohttp middleware that writes down the requests of one application.
+
+        Args:
+            api: Tells the `api` of a path; None for a path that is not written down.
+            cluster: The key of the cluster the application belongs to.
+        """
 
         @web.middleware
         async def write_down(request: web.Request, handler: Handler) -> web.StreamResponse:
+            name = api(request.path)
+            if name is None:
+                return await handler(request)
             start, status = time.monotonic(), 0
             try:
                 response = await handler(request)
@@ -69,8 +74,6 @@ class Journal:
             finally:
                 seconds = round(time.monotonic() - start, 6)
                 number = next(self._numbers)
-                self._entries.append(
-                    Entry(number, api, request.method, request.path, status, seconds, cluster)
-                )
+                self._entries.append(Entry(number, name, request.method, request.path, status, seconds, cluster))
 
         return write_down

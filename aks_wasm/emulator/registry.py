@@ -1,21 +1,18 @@
-"""The emulator's container registry: the OCI distribution API (v1.1) under /v2, open to whoever is on loopback."""
+"""The emulator's container registry: the OCI distribution API (v1.1) under /v2, open to all on loopback."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from aks_wasm.emulator.repositories import DIGEST, NAME, TAG, RegistryError, Repositories
 
 LARGEST_MANIFEST = 4 * 1024 * 1024  # bytes, the limit the specification advises
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-
-def registry_application(repositories: Repositories, *middlewares: Any) -> web.Application:
+def registry_application(repositories: Repositories, *middlewares: Middleware) -> web.Application:
     """Return the application to mount at `/v2`."""
     routes = _Routes(repositories)
     app = web.Application(middlewares=[*middlewares, _answer_errors], client_max_size=LARGEST_MANIFEST)
@@ -153,9 +150,7 @@ def _page(request: web.Request, field: str, names: list[str], more: dict[str, st
     rest = [name for name in names if name > request.query.get("last", "")]
     limit = request.query.get("n", "")
     page = rest[: int(limit)] if limit.isdigit() else rest
-    link = (
-        f'<{request.path}?n={limit}&last={page[-1]}>; rel="next"' if page and len(page) < len(rest) else None
-    )
+    link = f'<{request.path}?n={limit}&last={page[-1]}>; rel="next"' if page and len(page) < len(rest) else None
     return web.json_response({**more, field: page}, headers={"Link": link} if link else None)
 
 

@@ -1,4 +1,4 @@
-"""What the emulator's registry holds: content by digest in a folder, names and tags in the emulator's state."""
+"""What the emulator's registry holds: content by digest in a folder, tags in the emulator's state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from aks_wasm.emulator.certificates import write_private
 from aks_wasm.emulator.state import Documents
 
-NAME = re.compile(r"[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
+NAME = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*")
 TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -56,6 +56,8 @@ class Repositories:
         self._uploads = folder / "uploads"
         for path in (self._blobs, self._uploads):
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for abandoned in self._uploads.iterdir():
+            abandoned.unlink()
 
     def names(self) -> list[str]:
         """Return the names of all repositories that hold a manifest."""
@@ -140,9 +142,7 @@ class Repositories:
         digest = tag["digest"] if tag else reference
         record = self._documents.get(f"{_PREFIX}{name}:manifests", digest)
         if record is None:
-            raise RegistryError(
-                404, "MANIFEST_UNKNOWN", f"manifest {reference} is unknown to repository {name}"
-            )
+            raise RegistryError(404, "MANIFEST_UNKNOWN", f"manifest {reference} is unknown to repository {name}")
         return Manifest(digest, record["mediaType"], self._file(digest).read_bytes())
 
     def put_manifest(self, name: str, reference: str, media_type: str, content: bytes) -> str:

@@ -39,6 +39,7 @@ class Documents:
         self._path = path
         self._collections: dict[str, dict[str, str]] = {}
         with self._foreign_errors():
+            path.touch(mode=0o600)  # client secrets and signing keys are in it
             # Autocommit: each statement is a transaction of its own.
             self._database = sqlite3.connect(path, isolation_level=None)
             try:
@@ -70,9 +71,7 @@ class Documents:
         if key not in self._collections.get(collection, {}):
             return
         with self._foreign_errors():
-            self._database.execute(
-                "DELETE FROM documents WHERE collection = ? AND key = ?", (collection, key)
-            )
+            self._database.execute("DELETE FROM documents WHERE collection = ? AND key = ?", (collection, key))
         del self._collections[collection][key]
 
     def items(self, collection: str) -> list[tuple[str, dict[str, Any]]]:
@@ -99,16 +98,14 @@ class Documents:
         # A killed process loses nothing under NORMAL; only a power cut may lose the last transactions.
         self._database.execute("PRAGMA synchronous = NORMAL")
         self._database.execute(_SCHEMA)
-        for collection, key, text in self._database.execute(
-            "SELECT collection, key, body FROM documents ORDER BY id"
-        ):
+        for collection, key, text in self._database.execute("SELECT collection, key, body FROM documents ORDER BY id"):
             self._collections.setdefault(collection, {})[key] = text
 
     @contextmanager
     def _foreign_errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.Error, OSError) as error:
             broken = "not a database" in str(error) or "malformed" in str(error)
             raise AksWasmError(
                 f"the emulator's state `{self._path}` can't be {'read' if broken else 'written'}: {error}",
