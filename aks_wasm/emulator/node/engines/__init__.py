@@ -1,0 +1,1 @@
+"""What a shim does inside the process of a container."""
