@@ -1,0 +1,58 @@
+"""One look at everything: the provider's side and the cluster's own API, side by side, writing nothing."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from aks_wasm.errors import Refused
+from aks_wasm.plan.live import Key, LiveObjects
+from aks_wasm.providers.base import Observed
+from aks_wasm.shims.labels import PART_OF
+from aks_wasm.workflows.context import Run
+
+KINDS = ("RuntimeClass", "DaemonSet", "Deployment", "Job", "Service", "Secret")
+
+
+def observe(run: Run) -> tuple[Observed, LiveObjects]:
+    """Look at the provider, and at the cluster's API when there is a cluster that runs."""
+    observed = run.provider.observe(run.spec)
+    cluster = observed.cluster
+    if cluster is None or not cluster.running or cluster.api_server is None:
+        return observed, LiveObjects()
+    return observed, observe_objects(run)
+
+
+def observe_objects(run: Run) -> LiveObjects:
+    """List what carries our mark, and the nodes."""
+    client = run.connect()
+    labels = f"{PART_OF}={run.spec.name}"
+    with ThreadPoolExecutor(len(KINDS) + 1, thread_name_prefix="observe") as threads:
+        nodes = threads.submit(client.list, "Node")
+        listed = {kind: threads.submit(client.list, kind, labels=labels) for kind in KINDS}
+        objects: dict[Key, Any] = {
+            (kind, item["metadata"].get("namespace"), item["metadata"]["name"]): item
+            for kind, future in listed.items()
+            for item in future.result()
+        }
+        return LiveObjects(objects, tuple(nodes.result()), reachable=True)
+
+
+def refuse_foreign(observed: Observed, name: str) -> None:
+    """Refuse a cluster that is not ours, and a group that carries another owner's mark.
+
+    A group without any mark may hold our cluster (many teams are given one); `down` then leaves the group alone.
+
+    Raises:
+        Refused: Naming whose it is and the way out.
+    """
+    group, cluster = observed.group, observed.cluster
+    if group is not None and group.owner not in (None, name):
+        raise _not_ours("resource group", group.name, group.owner, "choose another `azure.resourceGroup` in the file")
+    if cluster is not None and cluster.owner != name:
+        raise _not_ours("cluster", cluster.name, cluster.owner, "choose another `metadata.name` in the file")
+
+
+def _not_ours(what: str, name: str, owner: str | None, hint: str) -> Refused:
+    whose = f"belongs to `{owner}`" if owner else "was not made by aks-wasm"
+    return Refused(f"the {what} `{name}` {whose}", code="NotOurs", hint=hint)
