@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from wasmtime import ExitTrap, Instance, Linker, Module, Store, WasiConfig, WasmtimeError
+from wasmtime import ExitTrap, Instance, Linker, Module, Store, Trap, WasiConfig, WasmtimeError
 from wasmtime import component as components
 
 from aks_wasm.emulator.node.confinement import MemoryWatch
@@ -89,7 +89,7 @@ def run_command(command: Command, programs: Programs, report: Callable[..., None
         code = call()
     except ExitTrap as error:
         code = error.code
-    except WasmtimeError as error:
+    except (WasmtimeError, Trap) as error:
         sys.stderr.write(f"Error: {error}\n")
         code = _TRAPPED
     memory.check()
@@ -136,7 +136,7 @@ def _instantiate(command: Command, programs: Programs, module: Module) -> tuple[
     store.set_wasi(wasi_config(command))
     try:
         return store, linker.instantiate(store, module)
-    except WasmtimeError as error:
+    except (WasmtimeError, Trap) as error:
         raise ShimError(f"failed to instantiate the module: {error}") from error
 
 
@@ -148,7 +148,7 @@ def _component(command: Command, programs: Programs) -> Callable[[], int]:
     store.set_wasi(wasi_config(command))
     try:
         instance = linker.instantiate(store, component)
-    except WasmtimeError as error:
+    except (WasmtimeError, Trap) as error:
         raise ShimError(f"failed to instantiate the component: {error}") from error
     for name in _RUN_INTERFACES:
         interface = instance.get_export_index(store, name)

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from aks_wasm.emulator.node.container_config import ContainerConfig, Mount
 from aks_wasm.emulator.node.engines.command import Command, Watch, run_command
-from aks_wasm.emulator.node.engines.program import Programs
+from aks_wasm.emulator.node.engines.program import Programs, is_wasm
 from aks_wasm.emulator.node.engines.spin_manifest import SpinApplication, SpinComponent, parse_manifest
 from aks_wasm.emulator.node.errors import ShimError
 

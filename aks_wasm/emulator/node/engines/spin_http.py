@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
-from wasmtime import Linker, WasmtimeError
+from wasmtime import Linker, Trap, WasmtimeError
 
 from aks_wasm.emulator.node.container_config import ContainerConfig
 from aks_wasm.emulator.node.engines.command import Watch
@@ -45,7 +45,7 @@ def serve(
             return Response(404, (), b"")
         try:
             return components[match.route.route].answer(request, match)
-        except (WasmtimeError, ValueError) as error:
+        except (WasmtimeError, Trap, ValueError) as error:
             sys.stderr.write(f"ERROR spin_trigger_http: Error processing request: {error}\n")
             sys.stderr.flush()
             return Response(500, (), b"")
