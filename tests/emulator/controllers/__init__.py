@@ -1,0 +1,1 @@
+"""The controllers, tested over a real store with a small kubelet in the test."""
