@@ -49,9 +49,7 @@ def not_found(field: str, value: Any) -> Cause:
 def not_supported(field: str, value: Any, supported: Sequence[str]) -> Cause:
     """Return field.NotSupported; the supported values are listed in order, as Go sorts them."""
     listed = ", ".join(json.dumps(item) for item in sorted(supported))
-    return Cause(
-        field, "FieldValueNotSupported", f"Unsupported value: {_shown(value)}: supported values: {listed}"
-    )
+    return Cause(field, "FieldValueNotSupported", f"Unsupported value: {_shown(value)}: supported values: {listed}")
 
 
 def _shown(value: Any) -> str:

@@ -57,9 +57,7 @@ class Kinds:
 
 def _custom_kind(spec: Tree, version: Tree) -> Kind:
     names = spec["names"]
-    subresources = {
-        name: STATUS_VERBS for name in ("status", "scale") if name in (version.get("subresources") or {})
-    }
+    subresources = {name: STATUS_VERBS for name in ("status", "scale") if name in (version.get("subresources") or {})}
     return Kind(
         group=spec["group"],
         version=version["name"],

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from aks_wasm.emulator.cluster.causes import Cause
 
 
-class ApiFailure(Exception):  # noqa: N818
+class ApiFailure(Exception):
     """A request the API server refuses.
 
     Attributes:
@@ -207,9 +207,7 @@ class UnsupportedMediaType(ApiFailure):
 
     def __init__(self, accepted: Sequence[str]) -> None:
         listed = ", ".join(accepted)
-        super().__init__(
-            f"the body of the request was in an unknown format - accepted media types include: {listed}"
-        )
+        super().__init__(f"the body of the request was in an unknown format - accepted media types include: {listed}")
 
 
 class TooManyRequests(ApiFailure):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -66,6 +67,14 @@ class Store:
         held = self._objects.get(plural, {})
         keys = held if namespace is None else (key for key in held if key.startswith(f"{namespace}/"))
         return tuple(held[key] for key in sorted(keys))
+
+    def secret(self) -> bytes:
+        """Return the cluster's own random key, made when it is first asked for; tokens are signed with it."""
+        kept = self._documents.get(f"{self._prefix}/meta", "secret")
+        if kept is None:
+            kept = {"key": secrets.token_hex(32)}
+            self._documents.put(f"{self._prefix}/meta", "secret", kept)
+        return bytes.fromhex(kept["key"])
 
     def plurals(self) -> tuple[str, ...]:
         """Return the plurals of which objects exist."""
@@ -139,9 +148,7 @@ class Store:
         self._write(plural, key, obj, "MODIFIED", old)
         return copied(obj)
 
-    def mutate(
-        self, plural: str, name: str, namespace: str | None, change: Callable[[Tree], None]
-    ) -> Tree | None:
+    def mutate(self, plural: str, name: str, namespace: str | None, change: Callable[[Tree], None]) -> Tree | None:
         """Let `change` alter the object in place and store it; None when it is not there.
 
         No write and no event when nothing changed.
@@ -185,9 +192,7 @@ class Store:
             meta.pop("finalizers", None)
         current = meta.get("deletionGracePeriodSeconds")
         if current is None or grace < current:
-            meta["deletionTimestamp"] = (datetime.now(UTC) + timedelta(seconds=grace)).strftime(
-                "%Y-%m-%dT%H:%M:%SZ"
-            )
+            meta["deletionTimestamp"] = (datetime.now(UTC) + timedelta(seconds=grace)).strftime("%Y-%m-%dT%H:%M:%SZ")
             meta["deletionGracePeriodSeconds"] = grace
             if "generation" in meta:
                 meta["generation"] += 1

@@ -11,9 +11,7 @@ from typing import Any, Literal
 from aks_wasm.emulator.cluster.trees import Tree, copied
 
 ChangeType = Literal["ADDED", "MODIFIED", "DELETED"]
-REMEMBERED = (
-    10_000  # changes; etcd forgets by time (5 minutes), a rehearsal's cluster is small enough for this
-)
+REMEMBERED = 10_000  # changes; etcd forgets by time (5 minutes), a rehearsal's cluster is small enough for this
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,138 @@
+"""Reading a client's object as Go would: wrong types refused, unknown fields found and dropped, numbers fitted."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass, field
+from typing import Any
+
+from aks_wasm.emulator.cluster.schemas import Node
+from aks_wasm.emulator.cluster.trees import Tree
+
+_GO_NAMES = {"string": "string", "integer": "int32", "boolean": "bool", "number": "float64", "time": "v1.Time"}
+# int64 in Kubernetes; all other integers are int32.
+_LONG = frozenset(
+    {
+        "generation", "observedGeneration", "terminationGracePeriodSeconds", "activeDeadlineSeconds",
+        "tolerationSeconds", "runAsUser", "runAsGroup", "fsGroup", "deletionGracePeriodSeconds",
+        "expirationSeconds", "gracePeriodSeconds",
+    }
+)  # fmt: skip
+
+
+class WrongType(Exception):
+    """A value can't be what its field holds; the text is encoding/json's."""
+
+
+@dataclass
+class Decoded:
+    """What was read.
+
+    Attributes:
+        obj: The object with only what the type knows.
+        unknown: Paths of the fields that were dropped, for example `spec.template.spec.contaners`.
+    """
+
+    obj: Tree
+    unknown: list[str] = field(default_factory=list)
+
+
+def decoded(node: Node, obj: Tree) -> Decoded:
+    """Read an object of that type.
+
+    Raises:
+        WrongType: A value has the wrong JSON type, or text that should be base64 or a quantity is not.
+    """
+    result = Decoded({})
+    result.obj = _struct(node, obj, "", result)
+    return result
+
+
+def _value(node: Node, value: Any, path: str, result: Decoded) -> Any:
+    if node.shape == "struct":
+        if not isinstance(value, dict):
+            raise _mismatch(value, path, node.name or "object")
+        return _struct(node, value, path, result)
+    if node.shape == "map":
+        if not isinstance(value, dict):
+            raise _mismatch(value, path, f"map[string]{_go(node.item, path)}")
+        pairs = ((key, _value(node.item, item, f"{path}.{key}", result)) for key, item in value.items())
+        return dict(pairs)
+    if node.shape == "list":
+        if not isinstance(value, list):
+            raise _mismatch(value, path, f"[]{_go(node.item, path)}")
+        return [_value(node.item, item, f"{path}[{index}]", result) for index, item in enumerate(value)]
+    return _scalar(node, value, path) if node.shape == "scalar" else value
+
+
+def _struct(node: Node, value: Tree, path: str, result: Decoded) -> Tree:
+    read: Tree = {}
+    fields = node.fields
+    for name, item in value.items():
+        place = f"{path}.{name}" if path else name
+        known = fields.get(name)
+        if known is None:
+            if node.open_fields:
+                read[name] = item
+            else:
+                result.unknown.append(place)
+        elif item is not None:
+            # Go leaves out empty optional lists and maps; a struct is there even when it is empty.
+            if item in ([], {}) and known.shape in {"list", "map"} and name not in node.required:
+                continue
+            read[name] = _value(known, item, place, result)
+    return read
+
+
+def _scalar(node: Node, value: Any, path: str) -> Any:
+    name = node.name
+    if name == "quantity":
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise _mismatch(value, path, "resource.Quantity")
+        return value if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
+    if name == "int-or-string":
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise _mismatch(value, path, "intstr.IntOrString")
+        return value
+    if name == "bytes":
+        return _base64(value, path)
+    fits = {
+        "string": isinstance(value, str),
+        "time": isinstance(value, str),
+        "integer": isinstance(value, int) and not isinstance(value, bool),
+        "boolean": isinstance(value, bool),
+        "number": isinstance(value, int | float) and not isinstance(value, bool),
+    }[name]
+    if not fits:
+        raise _mismatch(value, path, _go(node, path))
+    return value
+
+
+def _base64(value: Any, path: str) -> str:
+    if not isinstance(value, str):
+        raise _mismatch(value, path, "[]uint8")
+    try:
+        base64.b64decode(value, validate=True)
+    except binascii.Error as error:
+        wrong = next((at for at, letter in enumerate(value) if not (letter.isalnum() or letter in "+/=")), None)
+        raise WrongType(
+            f"illegal base64 data at input byte {len(value) // 4 * 4 if wrong is None else wrong}"
+        ) from error
+    return value
+
+
+def _go(node: Node, path: str) -> str:
+    if node.shape == "scalar":
+        if node.name == "integer" and path.rpartition(".")[2] in _LONG:
+            return "int64"
+        return _GO_NAMES.get(node.name, node.name)
+    return node.name or "interface {}"
+
+
+def _mismatch(value: Any, path: str, wanted: str) -> WrongType:
+    told = {bool: "bool", str: "string", int: "number", float: "number", list: "array", dict: "object"}
+    plain = ".".join(part.partition("[")[0] for part in path.split("."))
+    return WrongType(
+        f"json: cannot unmarshal {told.get(type(value), 'null')} into Go struct field {plain} of type {wanted}"
+    )
