@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from aks_wasm import __version__
 from aks_wasm.emulator.arm.app import ArmContext, arm_application
@@ -160,11 +161,11 @@ class Daemon:
             faults=faults,
             tokens=identities,
         )
-        app = web.Application(middlewares=[self.journal.middleware(_api_of)])
+        # Resource Manager has the root; its own middlewares have no say over what is mounted beside it.
+        app = arm_application(context)
+        app.middlewares[:] = [self.journal.middleware(_api_of), *map(_for_the_root, app.middlewares)]
         app.add_subapp("/_emulator", control_application(controlled))
         app.add_subapp("/v2", registry_application(Repositories(documents, self._layout.registry)))
-        # Everything else is Resource Manager's; a sub-application can't have the prefix `/`, but any host.
-        app.add_domain("*", arm_application(context))
         return app
 
     def _bind(self, documents: Documents) -> socket.socket:
@@ -208,6 +209,16 @@ def _api_of(path: str) -> str | None:
     if path.startswith("/v2/"):
         return "registry"
     return "arm" if path.startswith(("/subscriptions", "/providers", "/tenants")) else "identity"
+
+
+def _for_the_root(middleware: Middleware) -> Middleware:
+    @web.middleware
+    async def chosen(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if _api_of(request.path) in (None, "registry"):
+            return await handler(request)
+        return await middleware(request, handler)
+
+    return chosen
 
 
 def _listen(port: int) -> socket.socket:

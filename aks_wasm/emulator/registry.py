@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+from aiohttp.typedefs import Handler
 
 from aks_wasm.emulator.repositories import DIGEST, NAME, TAG, RegistryError, Repositories
 
 LARGEST_MANIFEST = 4 * 1024 * 1024  # bytes, the limit the specification advises
 
 
-def registry_application(repositories: Repositories, *middlewares: Middleware) -> web.Application:
+def registry_application(repositories: Repositories) -> web.Application:
     """Return the application to mount at `/v2`."""
     routes = _Routes(repositories)
-    app = web.Application(middlewares=[*middlewares, _answer_errors], client_max_size=LARGEST_MANIFEST)
+    app = web.Application(middlewares=[_answer_errors])
     app.add_routes(
         [
             web.get("/", routes.version),
@@ -97,7 +97,7 @@ class _Routes:
         if not (TAG.fullmatch(reference) or DIGEST.fullmatch(reference)):
             raise RegistryError(400, "MANIFEST_INVALID", f"`{reference}` is neither a tag nor a digest")
         media_type = request.headers.get("Content-Type", "")
-        digest = self._repositories.put_manifest(name, reference, media_type, await request.read())
+        digest = self._repositories.put_manifest(name, reference, media_type, await _manifest(request))
         return _created(f"/v2/{name}/manifests/{reference}", digest)
 
     async def delete_manifest(self, request: web.Request) -> web.Response:
@@ -143,6 +143,16 @@ def _name(request: web.Request) -> str:
     if not NAME.fullmatch(name):
         raise RegistryError(400, "NAME_INVALID", f"`{name}` is not a repository name")
     return name
+
+
+async def _manifest(request: web.Request) -> bytes:
+    """Return the body; the limit of the application around this one is a smaller one."""
+    content = bytearray()
+    async for piece in request.content.iter_any():
+        content += piece
+        if len(content) > LARGEST_MANIFEST:
+            raise RegistryError(413, "SIZE_INVALID", f"a manifest has at most {LARGEST_MANIFEST} bytes")
+    return bytes(content)
 
 
 def _page(request: web.Request, field: str, names: list[str], more: dict[str, str]) -> web.Response:

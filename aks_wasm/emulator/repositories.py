@@ -54,8 +54,8 @@ class Repositories:
         self._documents = documents
         self._blobs = folder / "blobs"
         self._uploads = folder / "uploads"
-        for path in (self._blobs, self._uploads):
-            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for path in (folder, self._blobs, self._uploads):
+            path.mkdir(exist_ok=True, mode=0o700)
         for abandoned in self._uploads.iterdir():
             abandoned.unlink()
 
