@@ -1,0 +1,1 @@
+"""Azure: the only place that knows Resource Manager's wire and imports the Azure SDK, each part when first used."""

@@ -1,0 +1,132 @@
+"""Preview features and resource providers: their registration states, asked for, awaited, taken back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from azure.core.exceptions import AzureError, ResourceNotFoundError
+
+from aks_wasm.errors import PreviewRetired, UsageError
+from aks_wasm.providers.azure.clients import document_of
+from aks_wasm.providers.azure.errors import from_arm, translated
+from aks_wasm.waits import Patience, Seen, wait_until
+
+if TYPE_CHECKING:
+    from aks_wasm.providers.azure.clients import Clients
+
+NAMESPACE = "Microsoft.ContainerService"
+PREVIEW_FEATURE = "WasmNodePoolPreview"
+UNKNOWN = "Unknown"
+_RETIREMENT = "https://aka.ms/aks/wasi-retirement"
+
+
+@dataclass(frozen=True)
+class FeatureState:
+    """A preview feature and its state in Azure's words; `Unknown` when Azure has none of that name."""
+
+    name: str
+    state: str
+
+
+class Features:
+    """Preview features of Microsoft.ContainerService; they belong to the subscription as a whole."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def show(self, name: str = PREVIEW_FEATURE) -> FeatureState:
+        """Return the feature's state now."""
+        try:
+            document = self._clients.features.features.get(NAMESPACE, name, cls=document_of)
+        except ResourceNotFoundError:
+            return FeatureState(name, UNKNOWN)
+        except AzureError as error:
+            raise from_arm(error, f"read the feature `{name}`") from error
+        return FeatureState(name, _state(document))
+
+    def register(self, name: str = PREVIEW_FEATURE, patience: Patience | None = None) -> FeatureState:
+        """Register the feature; with patience wait until it is Registered and let the provider take note of it.
+
+        Raises:
+            PreviewRetired: Azure has no such feature.
+            TimedOut: It stayed Registering or Pending.
+        """
+        seen = self.show(name)
+        if seen.state == UNKNOWN:
+            raise PreviewRetired(
+                f"Azure has no feature `{NAMESPACE}/{name}`",
+                code="FeatureNotFound",
+                hint="use route `shim`, which needs no preview",
+                docs_url=_RETIREMENT,
+            )
+        if seen.state == "Registered":
+            return seen
+        with translated(f"register the feature `{name}`"):
+            seen = FeatureState(
+                name, _state(self._clients.features.features.register(NAMESPACE, name, cls=document_of))
+            )
+        if patience is None:
+            return seen
+        self._wait(name, patience)
+        register_provider(self._clients, NAMESPACE, patience, again=True)
+        return FeatureState(name, "Registered")
+
+    def unregister(self, name: str = PREVIEW_FEATURE) -> FeatureState:
+        """Take the registration back; a feature that is not registered stays so.
+
+        Raises:
+            UsageError: Azure has no such feature.
+        """
+        seen = self.show(name)
+        if seen.state == UNKNOWN:
+            raise UsageError(f"Azure has no feature `{NAMESPACE}/{name}`", code="FeatureNotFound")
+        if seen.state in ("NotRegistered", "Unregistered", "Unregistering"):
+            return seen
+        with translated(f"unregister the feature `{name}`"):
+            document = self._clients.features.features.unregister(NAMESPACE, name, cls=document_of)
+        return FeatureState(name, _state(document))
+
+    def _wait(self, name: str, patience: Patience) -> None:
+        def look() -> Seen[None]:
+            state = self.show(name).state
+            return Seen(state, done=state == "Registered")
+
+        wait_until(
+            look,
+            what=f"feature `{name}`",
+            patience=patience,
+            hint="`Pending` waits for Microsoft's approval; route `shim` needs no preview",
+        )
+
+
+def provider_state(clients: Clients, namespace: str = NAMESPACE) -> str:
+    """Return a resource provider's registration state in Azure's words."""
+    with translated(f"read the resource provider `{namespace}`"):
+        document = clients.resources.providers.get(namespace, cls=document_of)
+    return str(document.get("registrationState") or UNKNOWN)
+
+
+def register_provider(clients: Clients, namespace: str, patience: Patience, *, again: bool = False) -> None:
+    """Register a resource provider and wait; `begin_*` calls don't do it themselves (facts, section 0).
+
+    Args:
+        clients: The subscription.
+        namespace: For example `Microsoft.ContainerService`.
+        patience: How long.
+        again: Also when it is registered, so that it takes note of a new feature.
+    """
+    if not again and provider_state(clients, namespace) == "Registered":
+        return
+    with translated(f"register the resource provider `{namespace}`"):
+        clients.resources.providers.register(namespace, cls=document_of)
+
+    def look() -> Seen[None]:
+        state = provider_state(clients, namespace)
+        return Seen(state, done=state == "Registered")
+
+    wait_until(look, what=f"resource provider `{namespace}`", patience=patience)
+
+
+def _state(document: Any) -> str:
+    return str((document.get("properties") or {}).get("state") or UNKNOWN)

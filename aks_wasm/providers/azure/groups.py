@@ -1,0 +1,78 @@
+"""The resource group that holds the cluster."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from azure.core.exceptions import AzureError, HttpResponseError
+
+from aks_wasm import __version__
+from aks_wasm.providers.azure.clients import document_of
+from aks_wasm.providers.azure.errors import fault_in, from_arm
+from aks_wasm.providers.azure.models import observed_group
+from aks_wasm.providers.azure.ownership import refuse_foreign_group
+from aks_wasm.providers.base import EXPIRES_TAG, OWNER_TAG, VERSION_TAG
+from aks_wasm.spec.models import ClusterSpec
+from aks_wasm.waits import Patience, Seen, wait_until
+
+if TYPE_CHECKING:
+    from aks_wasm.providers.azure.reads import Reads
+
+_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+
+
+def ensure_group(reads: Reads, spec: ClusterSpec, patience: Patience) -> None:
+    """Make the group with our mark, after one of that name that is being deleted has gone.
+
+    Raises:
+        Refused: It is somebody else's.
+    """
+    name = spec.resource_group
+    groups = reads.clients.resources.resource_groups
+    body: Any = {"location": spec.azure.location, "tags": group_tags(spec, datetime.now(UTC))}
+
+    def look() -> Seen[None]:
+        group = reads.group(spec)
+        if group is None:
+            return _create()
+        seen = observed_group(group)
+        if seen.state == "Deleting":
+            return Seen("Deleting")
+        refuse_foreign_group(seen, spec)
+        return Seen(seen.state, done=True)
+
+    def _create() -> Seen[None]:
+        try:
+            groups.create_or_update(name, body, cls=document_of)
+        except HttpResponseError as error:
+            fault = fault_in(error)
+            if fault.code == "ResourceGroupBeingDeleted":
+                return Seen("Deleting")
+            if fault.is_throttling:
+                return Seen("throttled by the service", pause=fault.retry_after)
+            raise from_arm(error, f"create the resource group `{name}`") from error
+        except AzureError as error:
+            raise from_arm(error, f"create the resource group `{name}`") from error
+        return Seen("Succeeded", done=True)
+
+    wait_until(look, what=f"resource group `{name}`", patience=patience)
+
+
+def group_tags(spec: ClusterSpec, now: datetime) -> dict[str, str]:
+    """Return the tags of a new group: the file's, and our marks."""
+    tags = {**spec.azure.tags, OWNER_TAG: spec.name, VERSION_TAG: __version__}
+    if spec.azure.expires_after:
+        tags[EXPIRES_TAG] = (now + _duration(spec.azure.expires_after)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return tags
+
+
+def _duration(text: str) -> timedelta:
+    seconds, number = 0, ""
+    for character in text:
+        if character.isdigit():
+            number += character
+        else:
+            seconds += int(number) * _SECONDS[character]
+            number = ""
+    return timedelta(seconds=seconds)

@@ -1,0 +1,267 @@
+"""Long-running operations of Resource Manager: sent when nothing is in the way, followed, joined, re-read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError, ServiceResponseError
+
+from aks_wasm.errors import AksWasmError, OperationInProgress, ServiceError, TimedOut
+from aks_wasm.providers.azure.errors import (
+    error_from,
+    fault_in,
+    fault_of,
+    from_arm,
+    is_sign_in_failure,
+    parse_fault,
+    translated,
+)
+from aks_wasm.waits import Clock, Patience, Seen, wait_until
+
+if TYPE_CHECKING:
+    from azure.core.rest import HttpResponse
+
+    from aks_wasm.providers.azure.clients import Clients
+
+AT_REST = frozenset({"Succeeded", "Failed", "Canceled"})
+LOST_SECONDS = 120.0  # how long a wait outlives a lost connection or a failing gateway before it gives up
+LONGEST_CONFLICT_PAUSE = 30.0  # seconds; AKS takes one PUT a minute for each cluster or pool (quotas-skus-regions)
+ATTEMPTS = 5  # at deciding again because somebody else changed the resource meanwhile
+
+Document = dict[str, Any]
+Send = Callable[[], "HttpResponse"]
+GO_ON = "Azure goes on by itself; run the same command again to join it"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What an operation is about.
+
+    Attributes:
+        what: The subject of sentences, for example "node pool `wasm`".
+        read: Reads the resource as it is; None when there is none.
+        busy: Says what else is under way that would be in the way, or None.
+    """
+
+    what: str
+    read: Callable[[], Document | None]
+    busy: Callable[[], str | None] = lambda: None
+
+
+class Budget:
+    """One time-out over several waits."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._start = patience.clock.now()
+
+    def left(self) -> Patience:
+        """Return the patience that is left."""
+        spent = self._patience.clock.now() - self._start
+        return replace(self._patience, timeout=max(0.0, self._patience.timeout - spent))
+
+
+def state_of(document: Document) -> str:
+    """Return `properties.provisioningState`."""
+    return str((document.get("properties") or {}).get("provisioningState") or "Succeeded")
+
+
+def converge(
+    clients: Clients, subject: Subject, decide: Callable[[Document | None], Send | None], doing: str, patience: Patience
+) -> Document | None:
+    """Bring a resource to where `decide` has nothing more to send; return it as it is then.
+
+    Waits for what runs on the resource already (so an interrupted run is joined), asks `decide` what to send, sends it
+    when nothing is in the way, follows it and reads the resource again.
+
+    Raises:
+        AksWasmError: It failed, in the service's words; OperationInProgress when another operation outlasted the wait.
+    """
+    budget = Budget(patience)
+    for _ in range(ATTEMPTS):
+        live = settled(subject, doing, budget.left())
+        send = decide(live)
+        if send is None:
+            return live
+        try:
+            response = _send_when_free(send, subject, doing, budget.left())
+        except HttpResponseError as error:
+            if fault_in(error).is_stale:
+                continue
+            raise from_arm(error, doing) from error
+        if follow(clients, response, subject.what, doing, budget.left()):
+            live = settled(subject, doing, budget.left())
+            _raise_if_failed(live, doing)
+            return live
+    raise OperationInProgress(
+        f"cannot {doing}: somebody else keeps changing {subject.what}",
+        code="NotLatestOperation",
+        hint="wait until the other side is done, then run the same command again",
+    )
+
+
+def settled(subject: Subject, doing: str, patience: Patience) -> Document | None:
+    """Wait until nothing runs on the resource; return it, or None when there is none."""
+
+    def look() -> Seen[Document]:
+        document = subject.read()
+        if document is None:
+            return Seen("absent", done=True)
+        state = state_of(document)
+        return Seen(state, done=state in AT_REST, value=document)
+
+    document: Document | None = _wait(look, subject.what, doing, patience)
+    return document
+
+
+def follow(clients: Clients, response: HttpResponse, what: str, doing: str, patience: Patience) -> bool:
+    """Wait for an accepted operation; return False when it ended without effect because another one overtook it.
+
+    Raises:
+        AksWasmError: The operation failed; its error is in a poll that is HTTP 200.
+    """
+    status_url = response.headers.get("azure-asyncoperation")
+    url = status_url or response.headers.get("location")
+    if not url:
+        return True
+    look = _look_at_status if status_url else _look_at_location
+    return _wait(lambda: look(clients, url, doing), what, doing, patience) is not False
+
+
+def _look_at_status(clients: Clients, url: str, doing: str) -> Seen[bool]:
+    response = clients.send("GET", url)
+    if (seen := _not_an_answer(response, doing)) is not None:
+        return seen
+    with translated(doing):
+        body = response.json()
+    status = str(body.get("status") or "")
+    if not status:
+        raise ServiceError(f"cannot {doing}: the operation's state has no `status`", code="NoOperationStatus")
+    if status.lower() in ("failed", "canceled"):
+        fault = fault_of(body.get("error") or {"code": f"Operation{status}", "message": f"the operation {status}"}, 200)
+        raise error_from(fault, doing)
+    done = status.lower() == "succeeded"
+    overtaken = done and fault_of(body.get("error"), 200).code == "NotLatestOperation"
+    return Seen(status, done=done, value=not overtaken, pause=None if done else _retry_after(response))
+
+
+def _look_at_location(clients: Clients, url: str, doing: str) -> Seen[bool]:
+    response = clients.send("GET", url)
+    if (seen := _not_an_answer(response, doing)) is not None:
+        return seen
+    done = response.status_code != 202
+    return Seen(
+        "done" if done else "in progress", done=done, value=True, pause=None if done else _retry_after(response)
+    )
+
+
+def _not_an_answer(response: HttpResponse, doing: str) -> Seen[bool] | None:
+    if response.status_code < 400:
+        return None
+    if response.status_code == 404:  # the service has forgotten the operation: the resource itself tells how it ended
+        return Seen("done", done=True, value=True)
+    fault = parse_fault(response.status_code, response.text(), response.headers)
+    if fault.is_throttling:
+        return Seen("throttled by the service", pause=fault.retry_after)
+    if fault.status >= 500:
+        response.raise_for_status()
+    raise error_from(fault, doing)
+
+
+def _retry_after(response: HttpResponse) -> float | None:
+    asked = response.headers.get("retry-after", "")
+    return float(asked) if asked.isdigit() else None
+
+
+def _raise_if_failed(document: Document | None, doing: str) -> None:
+    if document is None or state_of(document) not in ("Failed", "Canceled"):
+        return
+    problem = ((document.get("properties") or {}).get("status") or {}).get("provisioningError")
+    word = state_of(document)
+    raise error_from(fault_of(problem or {"code": f"Provisioning{word}", "message": f"it is {word}"}, 200), doing)
+
+
+def _send_when_free(send: Send, subject: Subject, doing: str, patience: Patience) -> HttpResponse:
+    sending = _Sending(send, subject)
+    try:
+        response = wait_until(_Tolerant(sending.look, patience.clock), what=subject.what, patience=patience)
+    except TimedOut as error:
+        if not sending.obstacle:
+            raise
+        raise OperationInProgress(
+            f"cannot {doing}: another operation outlasted the wait ({sending.obstacle})",
+            hint="wait for it, or raise `--timeout`; then run the same command again",
+        ) from error
+    except HttpResponseError:
+        raise
+    except AzureError as error:
+        raise from_arm(error, doing) from error
+    return cast("HttpResponse", response)  # `look` is only done with one
+
+
+class _Sending:
+    """A write that waits for its turn: throttling is obeyed, another operation waited out."""
+
+    def __init__(self, send: Send, subject: Subject) -> None:
+        self._send = send
+        self._subject = subject
+        self._conflicts = 0
+        self.obstacle = ""
+
+    def look(self) -> Seen[HttpResponse]:
+        """Try once, unless what was in the way still is."""
+        if self.obstacle and (running := self._subject.busy()):
+            self.obstacle = running
+            return Seen(f"waiting for another operation: {running}")
+        try:
+            return Seen("accepted", done=True, value=self._send())
+        except HttpResponseError as error:
+            fault = fault_in(error)
+            if fault.is_throttling:
+                return Seen("throttled by the service", pause=fault.retry_after)
+            if not fault.is_conflict:
+                raise
+            self.obstacle = fault.message
+            self._conflicts += 1
+            pause = None if self._conflicts == 1 else min(LONGEST_CONFLICT_PAUSE, 2.0**self._conflicts)
+            return Seen(f"waiting for another operation: {fault.message}", pause=pause)
+
+
+class _Tolerant:
+    """A probe that survives a lost connection and a failing gateway for LOST_SECONDS."""
+
+    def __init__(self, look: Callable[[], Seen[Any]], clock: Clock) -> None:
+        self._look = look
+        self._clock = clock
+        self._lost_since: float | None = None
+
+    def __call__(self) -> Seen[Any]:
+        try:
+            seen = self._look()
+        except AzureError as error:
+            now = self._clock.now()
+            self._lost_since = now if self._lost_since is None else self._lost_since
+            if not _is_transient(error) or now - self._lost_since > LOST_SECONDS:
+                raise
+            return Seen("no answer; trying again")
+        self._lost_since = None
+        return seen
+
+
+def _is_transient(error: AzureError) -> bool:
+    if is_sign_in_failure(error):
+        return False
+    if isinstance(error, HttpResponseError):
+        return error.status_code is not None and error.status_code >= 500
+    return isinstance(error, ServiceRequestError | ServiceResponseError)
+
+
+def _wait(look: Callable[[], Seen[Any]], what: str, doing: str, patience: Patience) -> Any:
+    try:
+        return wait_until(_Tolerant(look, patience.clock), what=what, patience=patience, hint=GO_ON)
+    except AksWasmError:
+        raise
+    except AzureError as error:
+        raise from_arm(error, doing) from error

@@ -1,0 +1,30 @@
+"""The registry that packaged modules are pushed to, with the account's own token."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aks_wasm.providers.azure.clients import Clients
+    from aks_wasm.wasm.archive import ImageArchive
+
+NO_REGISTRY_PREFIX = "aks-wasm.local"
+"""What images are called while there is nowhere to push them, so that a plan can name them."""
+
+
+class ImageRegistry:
+    """One registry.
+
+    Attributes:
+        prefix: Its host and path, what the names of images begin with.
+    """
+
+    def __init__(self, prefix: str, clients: Clients) -> None:
+        self.prefix = prefix.rstrip("/")
+        self._clients = clients
+
+    def push(self, image: ImageArchive) -> None:
+        """Push an image that is not there yet."""
+        from aks_wasm.wasm.registry import push
+
+        push(image, image.name)

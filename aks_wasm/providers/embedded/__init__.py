@@ -1,0 +1,1 @@
+"""The embedded engine: the emulator's own cluster without the Resource Manager side; no container engine needed."""

@@ -1,0 +1,69 @@
+"""From a spec's target to its provider; each is imported when it is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aks_wasm.errors import UsageError
+from aks_wasm.providers.base import Provider
+from aks_wasm.settings import Settings
+from aks_wasm.spec.models import ClusterSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aks_wasm.providers.azure.provider import AzureProvider
+
+
+def open_provider(spec: ClusterSpec, settings: Settings) -> Provider:
+    """Return the provider of the spec's target. Nothing is asked of Azure yet; local targets start their daemon.
+
+    Raises:
+        UsageError: The engine is not there, or the endpoint is no https URL.
+        AksWasmError: The daemon does not start.
+    """
+    match spec.target:
+        case "azure":
+            return _azure(spec, settings)
+        case "emulator":
+            return _emulated(spec, settings)
+        case "local":
+            return _local(spec, settings)
+
+
+def _azure(spec: ClusterSpec, settings: Settings, environment: Mapping[str, str] | None = None) -> AzureProvider:
+    from aks_wasm.providers.azure.clients import Clients
+    from aks_wasm.providers.azure.connection import connection_from
+    from aks_wasm.providers.azure.provider import AzureProvider
+    from aks_wasm.providers.azure.registry import ImageRegistry
+
+    connection = connection_from(spec.azure, settings, environment)
+    clients = Clients(connection)
+    prefix = registry_of(spec, settings, environment)
+    return AzureProvider(clients, spec, ImageRegistry(prefix, clients) if prefix else None)
+
+
+def registry_of(spec: ClusterSpec, settings: Settings, environment: Mapping[str, str] | None = None) -> str | None:
+    """Return where images are pushed: the environment's, else the file's, as a reference's prefix."""
+    named = environment.get("AKS_WASM_REGISTRY") if environment is not None else settings.registry
+    return named or spec.registry.login
+
+
+def _emulated(spec: ClusterSpec, settings: Settings) -> Provider:
+    from aks_wasm.emulator.environment import variables
+    from aks_wasm.emulator.launch import start
+
+    return _azure(spec, settings, variables(start(settings)))
+
+
+def _local(spec: ClusterSpec, settings: Settings) -> Provider:
+    if spec.local.engine == "kind":
+        raise UsageError(
+            "the engine `kind` is not built yet",
+            code="EngineMissing",
+            hint="set `local.engine: embedded`, which needs no container engine",
+        )
+    from aks_wasm.emulator.launch import start
+    from aks_wasm.providers.embedded.provider import EmbeddedProvider
+
+    return EmbeddedProvider(start(settings).client())
