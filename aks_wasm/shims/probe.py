@@ -1,0 +1,103 @@
+"""Proof that a node runs Wasm: a small pod pinned to it, and the note on the node that it did."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from aks_wasm.shims.catalogue import Shim
+from aks_wasm.shims.labels import COMPONENT, PROOF, SYSTEM_NAMESPACE, owned
+
+PROBE_COMPONENT = "shim-probe"
+_LONGEST_NAME = 63
+_DEADLINE_SECONDS = 600  # the pod ends by itself even when nobody comes back for it
+_GRACE_SECONDS = 1
+
+
+def probe_name(node: str, runtime_class: str) -> str:
+    """Return the probe pod's name, the same for the same node and RuntimeClass."""
+    short = node.removeprefix("aks-")
+    return f"probe-{runtime_class.removeprefix('aks-wasm-')}-{short}"[:_LONGEST_NAME].rstrip("-.")
+
+
+def probe_source(shim: Shim) -> str:
+    """Return which file of the package `aks_wasm.hello` is the probe for a shim, as a path inside it."""
+    if shim.runs is None or not shim.runs.spin_manifest:
+        return "probe/probe.wasm"
+    if "command" in shim.runs.triggers:
+        return "probe/spin.toml"
+    return "service/spin.toml" if 2 in shim.runs.spin_manifest else "service/spin-1.toml"
+
+
+def probe_manifest(shim: Shim, *, node: str, runtime_class: str, image: str, owner: str) -> dict[str, Any]:
+    """Return the pod that proves a shim on one node.
+
+    Args:
+        shim: What is to be proved.
+        node: The node's name.
+        runtime_class: The RuntimeClass under which the node offers it.
+        image: A packaged probe that the shim can run.
+        owner: The cluster's name.
+    """
+    container: dict[str, Any] = {
+        "name": "probe",
+        "image": image,
+        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"cpu": "500m", "memory": "128Mi"}},
+    }
+    if shim.command:
+        container["command"] = list(shim.command)
+    if shim.probe == "serves" and shim.http_port:
+        container["readinessProbe"] = {"tcpSocket": {"port": shim.http_port}, "periodSeconds": 1}
+    # By affinity and not by nodeName: the scheduler stays in charge of taints and room.
+    pinned = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": probe_name(node, runtime_class),
+            "namespace": SYSTEM_NAMESPACE,
+            "labels": {**owned(owner), COMPONENT: PROBE_COMPONENT},
+            "annotations": {"aks-wasm.dev/node": node},
+        },
+        "spec": {
+            "runtimeClassName": runtime_class,
+            "restartPolicy": "Never",
+            "activeDeadlineSeconds": _DEADLINE_SECONDS,
+            "terminationGracePeriodSeconds": _GRACE_SECONDS,
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "affinity": {
+                "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [pinned]}}
+            },
+            "containers": [container],
+        },
+    }
+
+
+def proof(node: Mapping[str, Any], runtime_class: str, version: str) -> dict[str, str]:
+    """Return the annotations that note a proof on a node, those of other RuntimeClasses kept.
+
+    A reboot or a reimage of the node gives it another boot id, and so ends the proof: AKS repairs nodes by reimaging
+    them, which silently removes what was installed (KWasm/kwasm-operator#187).
+    """
+    notes = _notes(node) | {runtime_class: f"{version}@{boot_id(node)}"}
+    return {PROOF: json.dumps(notes, sort_keys=True)}
+
+
+def proved(node: Mapping[str, Any], runtime_class: str, version: str) -> bool:
+    """Return whether this version was proved under this RuntimeClass since the node's last boot."""
+    return _notes(node).get(runtime_class) == f"{version}@{boot_id(node)}"
+
+
+def boot_id(node: Mapping[str, Any]) -> str:
+    """Return what changes whenever the node starts anew."""
+    return str(node.get("status", {}).get("nodeInfo", {}).get("bootID", ""))
+
+
+def _notes(node: Mapping[str, Any]) -> dict[str, str]:
+    try:
+        notes = json.loads(node.get("metadata", {}).get("annotations", {}).get(PROOF, "{}"))
+    except ValueError:
+        return {}
+    return notes if isinstance(notes, dict) else {}
