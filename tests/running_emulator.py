@@ -7,16 +7,17 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pytest
 
 from aks_wasm.emulator.client import ControlClient
-from aks_wasm.emulator.clock import Pace
-from aks_wasm.emulator.daemon import Daemon, DaemonOptions
 from aks_wasm.emulator.environment import variables
 from aks_wasm.emulator.launch import Running, hold_daemon_lock, status
 from aks_wasm.settings import Settings
+
+if TYPE_CHECKING:
+    from aks_wasm.emulator.daemon import Daemon
 
 Age = Literal["2022", "today"]
 ANSWER_SECONDS = 60  # a test that hangs here hangs for good
@@ -34,7 +35,9 @@ class RunningEmulator:
 
     def __init__(self, home: Path, *, age: Age = "today", pace: float = 0.0, port: int | None = None) -> None:
         self.home = home
-        self._options = DaemonOptions(home, port=port, pace=Pace(pace), service_age=age)
+        self._age: Age = age
+        self._pace = pace
+        self._port = port
         self._thread: threading.Thread | None = None
 
     @property
@@ -98,9 +101,16 @@ class RunningEmulator:
         self.stop()
         self.start()
 
+    def _make(self) -> Daemon:
+        # Tests that need no emulator do not pay for its imports.
+        from aks_wasm.emulator.clock import Pace
+        from aks_wasm.emulator.daemon import Daemon, DaemonOptions
+
+        return Daemon(DaemonOptions(self.home, self._port, Pace(self._pace), self._age))
+
     def _live(self, note: Callable[[BaseException | None], None]) -> None:
         async def live() -> None:
-            self._loop, self._daemon = asyncio.get_running_loop(), Daemon(self._options)
+            self._loop, self._daemon = asyncio.get_running_loop(), self._make()
             await self._daemon.start()
             note(None)
             await self._daemon.stopped.wait()
