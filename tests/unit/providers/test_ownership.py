@@ -1,0 +1,74 @@
+"""The tool's hands stay off what does not carry its mark."""
+
+from __future__ import annotations
+
+import pytest
+
+from aks_wasm.errors import Refused
+from aks_wasm.providers.azure.ownership import (
+    foreign_resources,
+    refuse_foreign_cluster,
+    refuse_foreign_group,
+    refuse_foreign_resources,
+    refuse_locked,
+)
+from aks_wasm.providers.base import ObservedCluster, ObservedGroup
+from aks_wasm.spec.models import ClusterSpec
+
+OURS = {"aks-wasm-owner": "hello"}
+
+
+def spec(group: str | None = None) -> ClusterSpec:
+    return ClusterSpec.model_validate({"metadata": {"name": "hello"}, "azure": {"resourceGroup": group}})
+
+
+def group(tags: dict[str, str]) -> ObservedGroup:
+    return ObservedGroup("hello", "westus2", tags)
+
+
+def test_our_group_and_our_cluster_pass() -> None:
+    refuse_foreign_group(group(OURS), spec())
+    refuse_foreign_cluster(ObservedCluster("hello", "Succeeded", "westus2", "1.35", OURS), spec())
+
+
+def test_a_group_that_the_file_names_may_be_unmarked() -> None:
+    refuse_foreign_group(group({}), spec("team"))
+
+
+@pytest.mark.parametrize(
+    ("tags", "named"), [({}, None), ({"aks-wasm-owner": "other"}, None), ({"aks-wasm-owner": "other"}, "team")]
+)
+def test_another_group_is_refused(tags: dict[str, str], named: str | None) -> None:
+    with pytest.raises(Refused, match="is not ours") as caught:
+        refuse_foreign_group(group(tags), spec(named))
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("tags", "why"), [({}, "does not carry the tag"), ({"aks-wasm-owner": "x"}, "says `x`, not `hello`")]
+)
+def test_another_cluster_is_refused(tags: dict[str, str], why: str) -> None:
+    with pytest.raises(Refused, match=why) as caught:
+        refuse_foreign_cluster(ObservedCluster("hello", "Succeeded", "westus2", "1.35", tags), spec())
+    assert caught.value.exit_code == 7
+
+
+def test_what_carries_no_mark_of_ours_is_foreign_and_listed() -> None:
+    resources = [
+        {"type": "Microsoft.ContainerService/managedClusters", "name": "hello", "tags": OURS},
+        {"type": "Microsoft.Storage/storageAccounts", "name": "data"},
+        {"type": "Microsoft.ContainerService/managedClusters", "name": "b", "tags": {"aks-wasm-owner": "b"}},
+    ]
+    foreign = foreign_resources(resources, spec())
+    assert foreign == ("Microsoft.Storage/storageAccounts/data", "Microsoft.ContainerService/managedClusters/b")
+    with pytest.raises(Refused, match="storageAccounts/data, "):
+        refuse_foreign_resources("hello", foreign)
+    refuse_foreign_resources("hello", ())
+
+
+def test_a_lock_is_named_with_the_command_that_removes_it() -> None:
+    refuse_locked("hello", [])
+    with pytest.raises(Refused, match=r"is locked: keep \(CanNotDelete\)") as caught:
+        refuse_locked("hello", [{"name": "keep", "properties": {"level": "CanNotDelete"}}])
+    assert caught.value.hint is not None
+    assert "az lock delete --resource-group hello --name keep" in caught.value.hint
