@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,9 @@ def _stay(options: argparse.Namespace, announce: Callable[[dict[str, Any]], None
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     pace = parse_pace(options.pace or str(DEFAULT_FACTOR))
     daemon = DaemonOptions(options.home, options.port, pace, options.service_age or "today")
-    with hold_daemon_lock(options.home):
-        asyncio.run(run(daemon, announce))
+    # Never released here: who sees it free may take the process to be gone.
+    hold_daemon_lock(options.home)
+    asyncio.run(run(daemon, announce))
 
 
 def _detach(options: argparse.Namespace) -> None:
@@ -65,14 +67,13 @@ def _detach(options: argparse.Namespace) -> None:
 
 def _announcer(descriptor: int | None) -> Callable[[dict[str, Any]], None]:
     def announce(document: dict[str, Any]) -> None:
-        """Tell the launcher, once; it may have gone away."""
+        """Tell the launcher, which may have gone away; after an error it waits for the end of this process."""
         if descriptor is None:
             return
-        try:
+        with suppress(OSError):
             os.write(descriptor, json.dumps(document).encode())
-            os.close(descriptor)
-        except OSError:
-            pass
+            if "error" not in document:
+                os.close(descriptor)
 
     return announce
 

@@ -7,6 +7,7 @@ import os
 import select
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -78,12 +79,17 @@ def _detach(layout: Layout, options: list[str], announce: int) -> None:
 
 def _read(descriptor: int) -> dict[str, Any] | None:
     """Return what the daemon announces; {} when it ended without a word, None when it says nothing in time."""
-    ready, _, _ = select.select([descriptor], [], [], START_SECONDS)
-    if not ready:
-        return None
-    content = os.read(descriptor, 65536)  # the daemon writes it at once, well below the size of a pipe
-    document: dict[str, Any] = json.loads(content) if content else {}
-    return document
+    deadline = time.monotonic() + START_SECONDS
+    content = b""
+    while True:
+        ready, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
+            return None
+        piece = os.read(descriptor, 65536)
+        if not piece:
+            document: dict[str, Any] = json.loads(content) if content else {}
+            return document
+        content += piece
 
 
 def _last_line(path: Path) -> str:

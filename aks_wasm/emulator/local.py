@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+from dataclasses import asdict
 from typing import Any
 
 from aks_wasm.emulator.fleet import EmulatedCluster, Fleet
@@ -14,7 +14,11 @@ COLLECTION = "local-clusters"
 DEFAULT_KUBERNETES_VERSION = NodePoolProfile.kubernetes_version
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # a DNS label
 _KNOWN = {"name", "kubernetesVersion", "labels", "pools"}
-_TUPLES = ("taints", "zones")  # JSON has lists
+_JSON_TYPES: dict[type, tuple[type, ...]] = {tuple: (list,), float: (float, int)}
+_POOL_FIELDS = {
+    field: _JSON_TYPES.get(type(default), (type(default),))
+    for field, default in asdict(NodePoolProfile(name="")).items()
+}
 
 
 class NoSuchCluster(Exception):
@@ -93,10 +97,14 @@ def _key(name: str) -> str:
 
 
 def _profile(pool: object, kubernetes_version: str) -> NodePoolProfile:
-    known = {field.name for field in fields(NodePoolProfile)}
     if not isinstance(pool, dict) or "name" not in pool:
         raise ValueError("each of `pools` is an object with a `name`")
-    if unknown := sorted(pool.keys() - known):
-        raise ValueError(f"pool `{pool['name']}`: `{unknown[0]}` is not known; a pool has {', '.join(sorted(known))}")
-    lists = {field: tuple(pool[field]) for field in _TUPLES if field in pool}
+    for field, value in pool.items():
+        if field not in _POOL_FIELDS:
+            raise ValueError(
+                f"pool `{pool['name']}`: `{field}` is not known; a pool has {', '.join(sorted(_POOL_FIELDS))}"
+            )
+        if type(value) not in _POOL_FIELDS[field]:
+            raise ValueError(f"pool `{pool['name']}`: `{field}` can't be {value!r}")
+    lists = {field: tuple(value) for field, value in pool.items() if isinstance(value, list)}
     return NodePoolProfile(**{"kubernetes_version": kubernetes_version, **pool, **lists})

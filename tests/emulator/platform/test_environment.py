@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+import ssl
+import stat
+import subprocess
+from pathlib import Path
+
+import certifi
+import pytest
+import requests
+
+from aks_wasm.emulator.environment import render, variables
+from aks_wasm.errors import AksWasmError, UsageError
+
+DOCUMENTED = {
+    "AZURE_SUBSCRIPTION_ID",
+    "AZURE_TENANT_ID",
+    "AZURE_CLIENT_ID",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_AUTHORITY_HOST",
+    "AKS_WASM_ARM_ENDPOINT",
+    "AKS_WASM_ARM_AUDIENCE",
+    "AKS_WASM_REGISTRY",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "ARM_SUBSCRIPTION_ID",
+    "ARM_TENANT_ID",
+    "ARM_CLIENT_ID",
+    "ARM_CLIENT_SECRET",
+    "ARM_METADATA_HOSTNAME",
+    "AZURE_CONFIG_DIR",
+    "AZURE_CORE_INSTANCE_DISCOVERY",
+    "AZURE_CORE_COLLECT_TELEMETRY",
+    "NO_PROXY",
+}
+
+
+def test_everything_that_clients_need_is_there(emulator):
+    values = emulator.environment
+    assert values.keys() >= DOCUMENTED
+    assert values["AKS_WASM_REGISTRY"] == emulator.url.removeprefix("https://") + "/aks-wasm"
+    assert values["ARM_CLIENT_SECRET"] == values["AZURE_CLIENT_SECRET"]
+    assert "https://" not in values["ARM_METADATA_HOSTNAME"]
+
+
+def test_the_bundle_trusts_the_emulator_and_the_public_authorities(emulator):
+    bundle = Path(emulator.environment["REQUESTS_CA_BUNDLE"])
+    context = ssl.create_default_context(cafile=str(bundle))
+    assert len(context.get_ca_certs()) == len(ssl.create_default_context(cafile=certifi.where()).get_ca_certs()) + 1
+    assert requests.get(f"{emulator.url}/v2/", verify=str(bundle), timeout=20).status_code == 200
+    assert stat.S_IMODE(bundle.stat().st_mode) == 0o600
+
+
+def test_a_companys_own_bundle_is_kept_and_ours_is_not_added_twice(emulator, tmp_path):
+    company = tmp_path / "company.pem"
+    company.write_bytes(Path(certifi.where()).read_bytes().split(b"-----END CERTIFICATE-----")[0])
+    company.write_bytes(company.read_bytes() + b"-----END CERTIFICATE-----\n")
+    inherited = {"REQUESTS_CA_BUNDLE": str(company)}
+    for _ in range(2):
+        inherited = variables(emulator.running, inherited)
+    assert Path(inherited["REQUESTS_CA_BUNDLE"]).read_bytes().count(b"BEGIN CERTIFICATE") > 100
+    values = variables(emulator.running, {"REQUESTS_CA_BUNDLE": str(company)})
+    assert Path(values["REQUESTS_CA_BUNDLE"]).read_bytes().count(b"BEGIN CERTIFICATE") == 2
+
+
+def test_loopback_joins_the_hosts_that_need_no_proxy(emulator):
+    values = variables(emulator.running, {"NO_PROXY": "intranet, localhost"})
+    assert values["NO_PROXY"] == values["no_proxy"] == "intranet,localhost,127.0.0.1"
+
+
+def test_a_shell_evaluates_what_is_printed_whatever_is_in_the_values():
+    values = {"PLAIN": "a", "ODD": 'it\'s "$HOME" `id`; \\ $(id)'}
+    script = render(values, "sh") + 'printf "%s|%s" "$PLAIN" "$ODD"'
+    shown = subprocess.run(["/bin/sh", "-ec", script], capture_output=True, text=True, check=True)
+    assert shown.stdout == f"a|{values['ODD']}"
+    assert shown.stderr == ""
+
+
+def test_json_is_one_document():
+    assert json.loads(render({"A": "1"}, "json")) == {"A": "1"}
+
+
+def test_github_gets_the_variables_in_its_file_and_masked_secrets_on_stdout(tmp_path):
+    target = tmp_path / "github-env"
+    target.write_text("BEFORE=1\n")
+    values = {"AZURE_CLIENT_ID": "id", "AZURE_CLIENT_SECRET": "s3cret", "ARM_CLIENT_SECRET": "s3cret"}
+    assert render(values, "github", {"GITHUB_ENV": str(target)}) == "::add-mask::s3cret\n"
+    lines = target.read_text().splitlines()
+    assert lines == ["BEFORE=1", "AZURE_CLIENT_ID=id", "AZURE_CLIENT_SECRET=s3cret", "ARM_CLIENT_SECRET=s3cret"]
+
+
+def test_github_outside_of_github_actions_is_a_usage_error():
+    with pytest.raises(UsageError, match="GITHUB_ENV"):
+        render({}, "github", {})
+
+
+def test_a_github_file_that_cannot_be_written_is_named(tmp_path):
+    with pytest.raises(AksWasmError, match="can't be written"):
+        render({}, "github", {"GITHUB_ENV": str(tmp_path)})
+
+
+def test_an_unknown_format_is_a_usage_error_that_lists_the_known_ones():
+    with pytest.raises(UsageError) as caught:
+        render({}, "powershell")
+    assert caught.value.hint == "there are sh, json, github"
