@@ -169,12 +169,6 @@ def preview_shim(shim: Shim) -> Shim | None:
     return next((candidate for candidate in candidates if candidate.preview), None)
 
 
-def preview_runtime(shim: Shim) -> PreviewRuntime | None:
-    """Return what preview pools bring for a shim, or None."""
-    brought = preview_shim(shim)
-    return brought.preview if brought else None
-
-
 def _name_problem(entry: str, place: str) -> Problem | None:
     name, _, version = entry.partition("@")
     catalogue = _catalogue()

@@ -11,7 +11,13 @@ COMPONENT = "app.kubernetes.io/component"
 MANAGER = "aks-wasm"
 
 POOL_ROUTE = "aks-wasm.dev/pool-route"
-"""Node label, set on the pool through the API so that the autoscaler knows it of a pool at zero (Azure/AKS#2586)."""
+"""Node label: `wasi-preview` or `shim`."""
+
+SHIMS = "aks-wasm.dev/shims"
+"""Node label: `installed` where our installer works. Like the one above it is set on the pool through the API, so that
+the autoscaler knows it of a pool at zero (Azure/AKS#2586)."""
+
+INSTALLED = "installed"
 
 PROOF = "aks-wasm.dev/proof"
 """Node annotation: what a probe has proved on this boot of the node."""
@@ -24,6 +30,11 @@ def owned(owner: str) -> dict[str, str]:
     return {MANAGED_BY: MANAGER, PART_OF: owner}
 
 
-def pool_labels(route: Literal["wasi-preview", "shim"]) -> dict[str, str]:
-    """Return the node labels that a Wasm pool of this route gets through the API."""
-    return {POOL_ROUTE: route}
+def pool_labels(route: Literal["wasi-preview", "shim"], *, installed: bool) -> dict[str, str]:
+    """Return the node labels that a Wasm pool gets through the API.
+
+    Args:
+        route: How the pool got its runtimes.
+        installed: Whether our installer puts shims on its nodes.
+    """
+    return {POOL_ROUTE: route} | ({SHIMS: INSTALLED} if installed else {})

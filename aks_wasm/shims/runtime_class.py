@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from aks_wasm.shims.catalogue import PreviewRuntime, Shim
-from aks_wasm.shims.labels import POOL_ROUTE, owned
+from aks_wasm.shims.labels import INSTALLED, SHIMS, owned
 
 SPOT_TAINT = "kubernetes.azure.com/scalesetpriority=spot:NoSchedule"
 """What AKS puts on every node of a spot pool."""
@@ -20,7 +20,7 @@ def shim_runtime_class(shim: Shim, *, owner: str, taints: Iterable[str]) -> dict
         owner: The cluster's name.
         taints: `key=value:Effect` of the pools that have it.
     """
-    return _runtime_class(shim.runtime_class, shim.handler, {POOL_ROUTE: "shim"}, owner, taints)
+    return _runtime_class(shim.runtime_class, shim.handler, {SHIMS: INSTALLED}, owner, taints)
 
 
 def preview_runtime_class(preview: PreviewRuntime, *, owner: str, taints: Iterable[str]) -> dict[str, Any]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from aks_wasm.errors import PreviewRetired
 from aks_wasm.events import Warned
 from aks_wasm.providers.base import ChosenRoute, NodePoolRequest
-from aks_wasm.shims.labels import pool_labels
 from aks_wasm.steps.prerequisite import PREVIEW_GONE
 from aks_wasm.steps.step import StepContext
 
@@ -21,12 +20,17 @@ def route_note(pool: str) -> str:
 class PutNodePool:
     """Create a pool or bring it to another size.
 
-    With `ask_preview` it asks for a WASI pool first (architecture.md, decision 6); a refusal costs about 8 s on AKS and
+    With `preview` it asks for a WASI pool first (architecture.md, decision 6); a refusal costs about 8 s on AKS and
     leaves nothing behind (Azure/AKS#4770).
+
+    Attributes:
+        request: The pool, as it is asked for in the end.
+        preview: The same pool on the preview route, asked for before; None when nothing is to be asked.
+        exists: Whether this changes a pool that is there.
     """
 
     request: NodePoolRequest
-    ask_preview: bool = False
+    preview: NodePoolRequest | None = None
     exists: bool = False
     depends_on: tuple[str, ...] = ()
 
@@ -41,33 +45,26 @@ class PutNodePool:
         size = f"{pool.min} to {pool.max}" if pool.min is not None else str(pool.count)
         if self.exists:
             return f"bring the node pool `{pool.name}` to {size} nodes"
-        route = "preview pool if granted, else shims" if self.ask_preview else f"route {pool.route}"
+        route = "preview pool if granted, else shims" if self.preview else f"route {pool.route}"
         return f"create the node pool `{pool.name}` ({size} x {pool.vm_size or pool.arch}, {route})"
 
     def run(self, context: StepContext) -> str | None:
         """Create and wait; note the route it got."""
-        route = self.request.route
-        if self.ask_preview:
-            route = self._ask(context)
-        if not self.ask_preview or route == "shim":
-            self._put(context, route)
+        route: ChosenRoute = "wasi-preview" if self._granted(context) else self.request.route
+        if route == self.request.route:
+            context.provider.put_node_pool(context.spec, self.request, context.patience())
         context.notes[route_note(self.request.name)] = route
         return f"route {route}"
 
-    def _ask(self, context: StepContext) -> ChosenRoute:
-        if context.notes.get(PREVIEW_GONE):
-            return "shim"
+    def _granted(self, context: StepContext) -> bool:
+        if self.preview is None or context.notes.get(PREVIEW_GONE):
+            return False
         try:
-            self._put(context, "wasi-preview")
+            context.provider.put_node_pool(context.spec, self.preview, context.patience())
         except PreviewRetired as error:
             context.emit(Warned(f"{error.message}; node pool `{self.request.name}` takes the shim route"))
-            return "shim"
-        return "wasi-preview"
-
-    def _put(self, context: StepContext, route: ChosenRoute) -> None:
-        labels = {**self.request.labels, **pool_labels(route)}
-        request = replace(self.request, route=route, labels=labels)
-        context.provider.put_node_pool(context.spec, request, context.patience())
+            return False
+        return True
 
 
 @dataclass(frozen=True)

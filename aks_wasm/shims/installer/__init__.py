@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from aks_wasm.shims.catalogue import Shim
-from aks_wasm.shims.labels import COMPONENT, NAME, POOL_ROUTE, SYSTEM_NAMESPACE, owned
+from aks_wasm.shims.labels import COMPONENT, INSTALLED, NAME, SHIMS, SYSTEM_NAMESPACE, owned
 from aks_wasm.shims.runtime_class import tolerations
 
 INSTALLER = "shim-installer"
@@ -28,7 +28,7 @@ Manifest = dict[str, Any]
 
 
 def manifests(owner: str, shims: Sequence[Shim], taints: Iterable[str]) -> list[Manifest]:
-    """Return what installs shims on every node of our shim pools, in the order in which it should be applied.
+    """Return what installs shims on every node that carries the label `aks-wasm.dev/shims: installed`, in the order in which it should be applied.
 
     Args:
         owner: The cluster's name.
@@ -110,7 +110,7 @@ def _daemon_set(owner: str, shims: Sequence[Shim], taints: Iterable[str], conten
                 "serviceAccountName": INSTALLER,
                 "automountServiceAccountToken": False,
                 "enableServiceLinks": False,
-                "nodeSelector": {"kubernetes.io/os": "linux", POOL_ROUTE: "shim"},
+                "nodeSelector": {"kubernetes.io/os": "linux", SHIMS: INSTALLED},
                 "tolerations": tolerations(taints),
                 "terminationGracePeriodSeconds": 1,
                 "initContainers": [_init_container()],

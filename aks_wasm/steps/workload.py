@@ -1,0 +1,92 @@
+"""Workloads: apply what differs, wait until they are ready or say why not, delete what the file no longer names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aks_wasm.kube.conditions import wait_for
+from aks_wasm.kube.workloads import NAMESPACE
+from aks_wasm.shims.labels import NAME, PART_OF
+from aks_wasm.spec.models import Workload
+from aks_wasm.steps.runtime import apply_changed, routes_of
+from aks_wasm.steps.step import StepContext
+from aks_wasm.steps.wanted import Routes, Wanted
+
+if TYPE_CHECKING:
+    from aks_wasm.kube.client import KubeClient
+
+WORKLOAD_KINDS = ("Deployment", "Job", "Service", "Secret")
+
+
+@dataclass(frozen=True)
+class ApplyWorkload:
+    """Deploy one workload and wait until it is ready, a job until it is complete."""
+
+    wanted: Wanted
+    workload: Workload
+    known: Routes
+    depends_on: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """`workload/NAME`."""
+        return f"workload/{self.workload.name}"
+
+    def describe(self) -> str:
+        """Name the workload, its kind and shim."""
+        if self.workload.kind == "job":
+            return f"run the job `{self.workload.name}` on {self.workload.shim}"
+        return f"deploy `{self.workload.name}` on {self.workload.shim}, {self.workload.replicas} replicas"
+
+    def run(self, context: StepContext) -> str | None:
+        """Apply what differs, delete older jobs of this workload, wait."""
+        client = context.connect()
+        manifests = self.wanted.workload_manifests(self.workload, routes_of(context, self.known))
+        for manifest in manifests:
+            apply_changed(client, manifest)
+        keep = {(m["kind"], m["metadata"]["name"]) for m in manifests}
+        delete_objects(client, self.wanted.spec.name, self.workload.name, keep=keep)
+        for manifest in manifests:
+            if manifest["kind"] != "Secret":
+                wait_for(client, manifest, context.patience())
+        return None
+
+
+@dataclass(frozen=True)
+class DeleteWorkload:
+    """Delete a workload and everything that it is made of."""
+
+    owner: str
+    workload: str
+    why: str = ""
+    depends_on: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """`workload/NAME`."""
+        return f"workload/{self.workload}"
+
+    def describe(self) -> str:
+        """Name the workload, and why it goes."""
+        return f"delete the workload `{self.workload}`" + (f" ({self.why})" if self.why else "")
+
+    def run(self, context: StepContext) -> str | None:
+        """Delete its objects."""
+        delete_objects(context.connect(), self.owner, self.workload)
+        return "gone"
+
+
+def delete_objects(
+    client: KubeClient, owner: str, workload: str, *, keep: set[tuple[str, str]] | None = None
+) -> list[str]:
+    """Delete the objects of a workload that carry our mark, but for those to keep; return `kind/name` of each."""
+    gone = []
+    labels = f"{PART_OF}={owner},{NAME}={workload}"
+    for kind in WORKLOAD_KINDS:
+        for live in client.list(kind, namespace=NAMESPACE, labels=labels):
+            name = live["metadata"]["name"]
+            if (kind, name) not in (keep or ()):
+                client.delete(kind, name, NAMESPACE)
+                gone.append(f"{kind.lower()}/{name}")
+    return gone
