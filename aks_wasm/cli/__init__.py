@@ -1,0 +1,1 @@
+"""The command line: each command parses, builds, calls and shows. Nothing heavy is imported at module level."""

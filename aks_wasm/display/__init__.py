@@ -1,0 +1,1 @@
+"""How events, results and errors look, one module per medium; stdout is data, stderr is talk."""

@@ -1,0 +1,72 @@
+"""Progress for logs: one line per event, each with the time since the start; no colour, no cursor movement."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import assert_never
+
+from aks_wasm.display.errors import render_error
+from aks_wasm.display.terminal import write_talk
+from aks_wasm.display.text import DONE, FAILED, RUNNING, SKIPPED, WARNING, duration, one_line, redact
+from aks_wasm.errors import AksWasmError
+from aks_wasm.events import Event, StepFailed, StepFinished, StepProgressed, StepSkipped, StepStarted, Warned
+
+
+class SilentDisplay:
+    """No progress; remarks and errors only."""
+
+    def emit(self, event: Event) -> None:
+        """Show warnings, which are not progress, and nothing else."""
+        if isinstance(event, Warned):
+            self.say(f"warning: {one_line(event.message)}")
+
+    def say(self, text: str) -> None:
+        """Show a remark."""
+        write_talk(redact(text) + "\n")
+
+    def fail(self, error: AksWasmError, *, verbose: bool) -> None:
+        """Show why the command ends."""
+        self.say(render_error(error, verbose=verbose))
+
+    def close(self) -> None:
+        """Nothing to put back."""
+
+
+class PlainDisplay(SilentDisplay):
+    """One line per event."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._start = now()
+        self._summaries: dict[str, str] = {}
+
+    def emit(self, event: Event) -> None:
+        """Write the event's line."""
+        if isinstance(event, StepStarted):
+            self._summaries[event.step] = event.summary
+        elapsed = duration(self._now() - self._start)
+        self.say(f"{elapsed:>9}  {event_line(event, self._summaries)}")
+
+
+def event_line(event: Event, summaries: dict[str, str]) -> str:
+    """Return an event as one line; `summaries` maps the steps that have started to their sentences."""
+    match event:
+        case StepStarted(_, summary):
+            text = f"{RUNNING} Running  {summary}"
+        case StepProgressed(step, message):
+            text = f"{RUNNING} Running  {summaries.get(step, step)}: {message}"
+        case StepSkipped(step, reason):
+            text = f"{SKIPPED} Skipped  {summaries.get(step, step)}: {reason}"
+        case StepFinished(step, seconds, message):
+            text = f"{DONE} Done     {summaries.get(step, step)} [{duration(seconds)}]" + (
+                f": {message}" if message else ""
+            )
+        case StepFailed(step, seconds, message):
+            text = f"{FAILED} Failed   {summaries.get(step, step)} [{duration(seconds)}]: {message}"
+        case Warned(message):
+            text = f"{WARNING} Warning  {message}"
+        case _:
+            assert_never(event)
+    state, _, rest = text.partition("  ")
+    return f"{state}  {' ' * (len(rest) - len(rest.lstrip()))}{one_line(rest)}"
