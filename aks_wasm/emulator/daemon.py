@@ -107,7 +107,9 @@ class Daemon:
         self.url = f"https://localhost:{port}"
         identities = TokenAuthority(documents)
         trust = RegistryTrust(ca_file=self._layout.certificate)
-        self._fleet = Fleet(documents, self._options.pace, self._layout.clusters, identities.user_of, trust)
+        self._fleet = Fleet(
+            documents, self._options.pace, self._layout.clusters, identities.user_of, trust, self.journal
+        )
         self._undo.append(self._fleet.close)
         app = self._application(documents, identities)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=GRACE_SECONDS)

@@ -49,12 +49,17 @@ class Journal:
         """Return the entries after `number` that are still kept."""
         return [asdict(entry) for entry in self._entries if entry.number > number]
 
-    def middleware(self, api: Callable[[str], str | None], cluster: str = "") -> Middleware:
-        """Return an aiohttp middleware that writes down the requests of one application.
+    def listener(self, api: str, cluster: str) -> Callable[[str, str, int, float], None]:
+        """Return what a server may call with method, path (a query is cut off), status and seconds."""
+        return lambda method, path, status, seconds: self._note(
+            api, method, path.partition("?")[0], status, seconds, cluster
+        )
+
+    def middleware(self, api: Callable[[str], str | None]) -> Middleware:
+        """Return an aiohttp middleware that writes down requests.
 
         Args:
             api: Tells the `api` of a path; None for a path that is not written down.
-            cluster: The key of the cluster the application belongs to.
         """
 
         @web.middleware
@@ -72,8 +77,9 @@ class Journal:
             else:
                 return response
             finally:
-                seconds = round(time.monotonic() - start, 6)
-                number = next(self._numbers)
-                self._entries.append(Entry(number, name, request.method, request.path, status, seconds, cluster))
+                self._note(name, request.method, request.path, status, time.monotonic() - start)
 
         return write_down
+
+    def _note(self, api: str, method: str, path: str, status: int, seconds: float, cluster: str = "") -> None:
+        self._entries.append(Entry(next(self._numbers), api, method, path, status, round(seconds, 6), cluster))
