@@ -1,0 +1,1 @@
+"""The Azure side of the emulator: Resource Manager, its providers, metadata and token endpoints."""
