@@ -40,7 +40,16 @@ def _azure(spec: ClusterSpec, settings: Settings, environment: Mapping[str, str]
     connection = connection_from(spec.azure, settings, environment)
     clients = Clients(connection)
     prefix = registry_of(spec, settings, environment)
-    return AzureProvider(clients, spec, ImageRegistry(prefix, clients) if prefix else None)
+    registry = ImageRegistry(prefix, clients) if prefix else None
+    return AzureProvider(clients, spec, registry, exec_environment(settings, emulated=environment is not None))
+
+
+def exec_environment(settings: Settings, *, emulated: bool) -> dict[str, str]:
+    """Return what `aks-wasm kube-token` must be told to find the same account from within kubectl; no secret."""
+    if emulated:
+        return {"AKS_WASM_TARGET": "emulator", "AKS_WASM_HOME": str(settings.home)}
+    told = {"AKS_WASM_ARM_ENDPOINT": settings.arm_endpoint, "AKS_WASM_ARM_AUDIENCE": settings.arm_audience}
+    return {"AKS_WASM_TARGET": "azure", **{name: value for name, value in told.items() if value}}
 
 
 def registry_of(spec: ClusterSpec, settings: Settings, environment: Mapping[str, str] | None = None) -> str | None:

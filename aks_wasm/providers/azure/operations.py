@@ -91,10 +91,15 @@ def converge(
             if fault_in(error).is_stale:
                 continue
             raise from_arm(error, doing) from error
-        if follow(clients, response, subject.what, doing, budget.left()):
-            live = settled(subject, doing, budget.left())
+        outcome = follow(clients, response, subject.what, doing, budget.left())
+        if outcome.overtaken:
+            continue
+        live = settled(subject, doing, budget.left())
+        if outcome.error is None:
             _raise_if_failed(live, doing)
-            return live
+        elif decide(live) is not None:  # else it is as asked for although the operation says it failed (AKS#1972)
+            raise outcome.error
+        return live
     raise OperationInProgress(
         f"cannot {doing}: somebody else keeps changing {subject.what}",
         code="NotLatestOperation",
@@ -116,21 +121,30 @@ def settled(subject: Subject, doing: str, patience: Patience) -> Document | None
     return document
 
 
-def follow(clients: Clients, response: HttpResponse, what: str, doing: str, patience: Patience) -> bool:
-    """Wait for an accepted operation; return False when it ended without effect because another one overtook it.
+@dataclass(frozen=True)
+class Outcome:
+    """How an operation ended.
 
-    Raises:
-        AksWasmError: The operation failed; its error is in a poll that is HTTP 200.
+    Attributes:
+        error: What it failed with, found in a poll that is HTTP 200.
+        overtaken: Whether another operation took its place, so that it may have had no effect.
     """
+
+    error: AksWasmError | None = None
+    overtaken: bool = False
+
+
+def follow(clients: Clients, response: HttpResponse, what: str, doing: str, patience: Patience) -> Outcome:
+    """Wait until an accepted operation has ended, one way or another."""
     status_url = response.headers.get("azure-asyncoperation")
     url = status_url or response.headers.get("location")
     if not url:
-        return True
+        return Outcome()
     look = _look_at_status if status_url else _look_at_location
-    return _wait(lambda: look(clients, url, doing), what, doing, patience) is not False
+    return cast("Outcome", _wait(lambda: look(clients, url, doing), what, doing, patience))
 
 
-def _look_at_status(clients: Clients, url: str, doing: str) -> Seen[bool]:
+def _look_at_status(clients: Clients, url: str, doing: str) -> Seen[Outcome]:
     response = clients.send("GET", url)
     if (seen := _not_an_answer(response, doing)) is not None:
         return seen
@@ -141,27 +155,28 @@ def _look_at_status(clients: Clients, url: str, doing: str) -> Seen[bool]:
         raise ServiceError(f"cannot {doing}: the operation's state has no `status`", code="NoOperationStatus")
     if status.lower() in ("failed", "canceled"):
         fault = fault_of(body.get("error") or {"code": f"Operation{status}", "message": f"the operation {status}"}, 200)
-        raise error_from(fault, doing)
+        error = error_from(fault, doing)
+        return Seen(status, done=True, value=Outcome(error, overtaken=fault.code.startswith("AKSOperationPreempted")))
     done = status.lower() == "succeeded"
     overtaken = done and fault_of(body.get("error"), 200).code == "NotLatestOperation"
-    return Seen(status, done=done, value=not overtaken, pause=None if done else _retry_after(response))
+    return Seen(status, done=done, value=Outcome(overtaken=overtaken), pause=None if done else _retry_after(response))
 
 
-def _look_at_location(clients: Clients, url: str, doing: str) -> Seen[bool]:
+def _look_at_location(clients: Clients, url: str, doing: str) -> Seen[Outcome]:
     response = clients.send("GET", url)
     if (seen := _not_an_answer(response, doing)) is not None:
         return seen
     done = response.status_code != 202
     return Seen(
-        "done" if done else "in progress", done=done, value=True, pause=None if done else _retry_after(response)
+        "done" if done else "in progress", done=done, value=Outcome(), pause=None if done else _retry_after(response)
     )
 
 
-def _not_an_answer(response: HttpResponse, doing: str) -> Seen[bool] | None:
+def _not_an_answer(response: HttpResponse, doing: str) -> Seen[Outcome] | None:
     if response.status_code < 400:
         return None
     if response.status_code == 404:  # the service has forgotten the operation: the resource itself tells how it ended
-        return Seen("done", done=True, value=True)
+        return Seen("done", done=True, value=Outcome())
     fault = parse_fault(response.status_code, response.text(), response.headers)
     if fault.is_throttling:
         return Seen("throttled by the service", pause=fault.retry_after)
@@ -172,7 +187,7 @@ def _not_an_answer(response: HttpResponse, doing: str) -> Seen[bool] | None:
 
 def _retry_after(response: HttpResponse) -> float | None:
     asked = response.headers.get("retry-after", "")
-    return float(asked) if asked.isdigit() else None
+    return (float(asked) or None) if asked.isdigit() else None
 
 
 def _raise_if_failed(document: Document | None, doing: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from aks_wasm.providers.azure.clients import Clients, answer_of, document_of
 from aks_wasm.providers.azure.errors import translated
 from aks_wasm.providers.azure.features import NAMESPACE, Features, provider_state, register_provider
 from aks_wasm.providers.azure.groups import ensure_group
+from aks_wasm.providers.azure.kubeconfig import without_kubelogin
 from aks_wasm.providers.azure.operations import Send, converge, state_of
 from aks_wasm.providers.azure.ownership import refuse_foreign_cluster, refuse_foreign_group
 from aks_wasm.providers.azure.preflight import find_problems
@@ -51,17 +53,25 @@ class AzureProvider:
         features: The preview feature, for the `feature` command.
     """
 
-    def __init__(self, clients: Clients, spec: ClusterSpec, registry: ImageRegistry | None = None) -> None:
+    def __init__(
+        self,
+        clients: Clients,
+        spec: ClusterSpec,
+        registry: ImageRegistry | None = None,
+        exec_environment: Mapping[str, str] | None = None,
+    ) -> None:
         """Take the clients; the subscription is looked up with the first request.
 
         Args:
             clients: How to reach Resource Manager.
             spec: Names the subscription, if it does.
             registry: Where images are pushed; None when none is configured.
+            exec_environment: What `aks-wasm kube-token` needs to find the same account from a kubeconfig.
         """
         self._unbound = clients
         self._named = spec.azure.subscription
         self._registry = registry
+        self._exec_environment = exec_environment or {}
 
     @property
     def info(self) -> ProviderInfo:
@@ -182,7 +192,7 @@ class AzureProvider:
             teardown.everything(spec, patience, wait=wait)
 
     def kubeconfig(self, spec: ClusterSpec) -> str:
-        """Return the user's kubeconfig as AKS gives it; an Entra cluster's names an exec credential."""
+        """Return the user's kubeconfig; that of an Entra cluster gets its tokens from `aks-wasm kube-token`."""
         with translated(f"fetch the credentials of the cluster `{spec.name}`"):
             document = self._clients.aks.managed_clusters.list_cluster_user_credentials(
                 spec.resource_group, spec.name, format="exec", cls=document_of
@@ -194,7 +204,7 @@ class AzureProvider:
                 code="NoCredentials",
                 hint="the role `Azure Kubernetes Service Cluster User Role` is needed",
             )
-        return base64.b64decode(files[0]["value"]).decode()
+        return without_kubelogin(base64.b64decode(files[0]["value"]).decode(), self._exec_environment)
 
     def deliver_image(self, spec: ClusterSpec, image: ImageArchive, patience: Patience) -> None:
         """Push the image to the registry.
