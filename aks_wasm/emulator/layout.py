@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -106,7 +107,7 @@ class FileLock:
         """Take the lock and write our pid into the file; False when somebody else has it.
 
         Raises:
-            AksWasmError: The file can't be written.
+            AksWasmError: The file can't be opened for writing.
         """
         try:
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -114,14 +115,12 @@ class FileLock:
             raise unwritable(self._path, error) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, str(os.getpid()).encode(), 0)
         except BlockingIOError:
             os.close(handle)
             return False
-        except OSError as error:
-            os.close(handle)
-            raise unwritable(self._path, error) from error
+        # The lock counts, the pid only helps: a full disk must not keep anybody from stopping the emulator.
+        with suppress(OSError):
+            os.ftruncate(handle, os.pwrite(handle, str(os.getpid()).encode(), 0))
         self._handle = handle
         return True
 

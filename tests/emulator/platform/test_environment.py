@@ -4,6 +4,7 @@ import json
 import ssl
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import certifi
@@ -13,6 +14,19 @@ import requests
 from aks_wasm.emulator.environment import render, variables
 from aks_wasm.errors import AksWasmError, UsageError
 
+SIGN_IN = """
+import os
+from azure.identity import DefaultAzureCredential
+from azure.mgmt.resource.resources import ResourceManagementClient
+with DefaultAzureCredential(disable_instance_discovery=True) as credential:
+    with ResourceManagementClient(
+        credential,
+        os.environ["AZURE_SUBSCRIPTION_ID"],
+        base_url=os.environ["AKS_WASM_ARM_ENDPOINT"],
+        credential_scopes=[os.environ["AKS_WASM_ARM_AUDIENCE"] + "/.default"],
+    ) as client:
+        print([group.name for group in client.resource_groups.list() if group.name == "never-made"])
+"""
 DOCUMENTED = {
     "AZURE_SUBSCRIPTION_ID",
     "AZURE_TENANT_ID",
@@ -75,6 +89,13 @@ def test_a_shell_evaluates_what_is_printed_whatever_is_in_the_values():
     shown = subprocess.run(["/bin/sh", "-ec", script], capture_output=True, text=True, check=True)
     assert shown.stdout == f"a|{values['ODD']}"
     assert shown.stderr == ""
+
+
+def test_the_real_sdk_needs_nothing_but_the_printed_variables(emulator):
+    script = render(emulator.environment, "sh") + 'exec "$0" -c "$1"'
+    command = ["/bin/sh", "-ec", script, sys.executable, SIGN_IN]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (shown.stdout, shown.stderr) == ("[]\n", "")
 
 
 def test_json_is_one_document():

@@ -160,6 +160,16 @@ def test_a_home_that_cannot_be_made_is_named_with_the_way_out(tmp_path, home):
     assert "AKS_WASM_HOME" in caught.value.hint
 
 
+def test_a_full_disk_is_told_by_the_daemon_itself(settings, layout):
+    # No file may grow beyond a few blocks: the next best thing to a full disk that needs no mount.
+    script = 'ulimit -f 16; exec "$@"'
+    command = [sys.executable, "-m", "aks_wasm.emulator", "--home", str(settings.home)]
+    shown = subprocess.run(["/bin/sh", "-c", script, "sh", *command], capture_output=True, text=True, check=False)
+    assert shown.returncode == 1
+    assert f"`{layout.state}` can't be written" in shown.stderr
+    assert "hint: free space there" in shown.stderr
+
+
 def test_a_state_that_cannot_be_read_is_told_by_the_daemon_itself(settings, layout):
     layout.make()
     layout.state.write_text("not a database" * 100)
