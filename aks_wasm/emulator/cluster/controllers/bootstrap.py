@@ -1,0 +1,32 @@
+"""What a new AKS cluster holds before anybody writes to it; the objects are in bootstrap.yaml."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+import yaml
+
+from aks_wasm.emulator.cluster.kinds import BUILT_IN
+from aks_wasm.emulator.cluster.store import Store
+from aks_wasm.emulator.cluster.trees import Tree
+
+
+def furnish(store: Store) -> None:
+    """Make what is missing of a new cluster's objects; what is there stays as it is."""
+    for obj in _objects():
+        plural = _plural(obj)
+        metadata = obj["metadata"]
+        if store.peek(plural, metadata["name"], metadata.get("namespace")) is None:
+            store.create(plural, obj)
+
+
+@cache
+def _objects() -> tuple[Tree, ...]:
+    text = files(__package__).joinpath("bootstrap.yaml").read_text(encoding="utf-8")
+    return tuple(yaml.safe_load_all(text))
+
+
+def _plural(obj: Tree) -> str:
+    kind = (obj["apiVersion"], obj["kind"])
+    return next(one.stored_as for one in BUILT_IN if (one.api_version, one.kind) == kind)
