@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aks_wasm.errors import AksWasmError, WorkloadFailed
 from aks_wasm.kube.causes import Cause, cause_of, refusal
-from aks_wasm.kube.client import KubeClient
 from aks_wasm.waits import Patience, Seen, wait_until
+
+if TYPE_CHECKING:
+    from aks_wasm.kube.client import KubeClient
 
 ENDPOINT_ANNOTATION = "aks-wasm.dev/endpoint"
 """On a Service: the URL that answers, where it is not the load balancer's address (emulated clusters)."""
@@ -17,7 +19,7 @@ _REVISION = "deployment.kubernetes.io/revision"
 _LOG_LINES = 10
 
 Manifest = Mapping[str, Any]
-_Look = Callable[[KubeClient, Manifest], Seen[dict[str, Any]]]
+_Look = Callable[["KubeClient", Manifest], Seen[dict[str, Any]]]
 
 
 def wait_for(client: KubeClient, manifest: Manifest, patience: Patience) -> dict[str, Any]:
