@@ -93,8 +93,7 @@ async def read_log(path: Path, query: LogQuery, live: ContainerLog | None) -> As
     offset, first = 0, True
     while True:
         ended = live is None or live.closed
-        size = path.stat().st_size if path.exists() else 0
-        offset = 0 if size < offset else offset  # it was rotated
+        offset = 0 if _size(path) < offset else offset  # it was rotated
         raw = _read(path, offset)
         offset += len(raw)
         lines = _selected(raw, query) if first else raw.splitlines()
@@ -108,7 +107,7 @@ async def read_log(path: Path, query: LogQuery, live: ContainerLog | None) -> As
                 yield text
         if ended or not query.follow or left == 0 or live is None:
             return
-        if not live.closed and (not path.exists() or path.stat().st_size == offset):
+        if not live.closed and _size(path) <= offset:
             await live.changed()
 
 
@@ -124,6 +123,10 @@ def _read(path: Path, offset: int) -> bytes:
     with path.open("rb") as file:
         file.seek(offset)
         return file.read()
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _selected(raw: bytes, query: LogQuery) -> list[bytes]:

@@ -7,6 +7,7 @@ Probes, kube-proxy and the load balancer go through this table. Other programs c
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 
 Place = tuple[str, int]
 
@@ -42,9 +43,10 @@ class PodNetwork:
         """Note that what listens at the pod's `port` is at `local_port` of 127.0.0.1."""
         self._ports[address, port] = local_port
 
-    def silence(self, address: str, port: int) -> None:
-        """Note that nothing listens there any more."""
-        self._ports.pop((address, port), None)
+    def silence(self, ports: Iterable[Place]) -> None:
+        """Note that nothing listens any more at these addresses and ports of pods."""
+        for key in ports:
+            self._ports.pop(key, None)
 
     def find(self, address: str, port: int) -> Place | None:
         """Return where to connect for a pod's address and port; None = connection refused."""

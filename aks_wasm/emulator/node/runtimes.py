@@ -73,7 +73,7 @@ def installed_runtimes(node: Mapping[str, Any]) -> dict[str, Runtime]:
 
 def remember_runtimes(node: dict[str, Any], added: Mapping[str, Runtime]) -> None:
     """Write installed runtimes into the node's annotation, beside those that are there."""
-    every = installed_runtimes(node) | added
+    every = installed_runtimes(node) | dict(added)
     document = {handler: {"shim": item.shim, "version": item.version} for handler, item in sorted(every.items())}
     node["metadata"].setdefault("annotations", {})[HANDLERS_ANNOTATION] = json.dumps(document)
 

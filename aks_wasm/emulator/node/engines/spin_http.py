@@ -53,8 +53,8 @@ def serve(
     with HttpServer(answer) as server:
         _announce(application, config)
         watch(config.memory_limit)
-        report(started=True)
         report(**{"listening": server.server_port, "as": listen_port(config)})
+        report(started=True)
         server.serve_forever()
     return 0
 

@@ -27,8 +27,8 @@ def serve_spin(config: ContainerConfig, port: int, report: Callable[..., None]) 
     """
     program = _program("spin", "the application has components for wasi:http (no WAGI executor)", config)
     free = _free_port()
-    report(started=True)
     report(**{"listening": free, "as": port})
+    report(started=True)
     manifest = Path(config.root) / "spin.toml"
     args = [program, "up", "--direct-mounts", "--from", str(manifest), "--listen", f"127.0.0.1:{free}"]
     os.execve(program, args, _environment(config))  # noqa: S606 - the program was looked up by its name
@@ -43,8 +43,8 @@ def serve_component(config: ContainerConfig, module: Path, report: Callable[...,
     program = _program("wasmtime", "the module is a wasi:http component", config)
     port = config.env.get("PORT", "")
     free = _free_port()
-    report(started=True)
     report(**{"listening": free, "as": int(port) if port.isdigit() else _WASMTIME_HTTP_PORT})
+    report(started=True)
     args = [program, "serve", "--addr", f"127.0.0.1:{free}", "-S", "cli"]
     for name, value in config.env.items():
         args += ["--env", f"{name}={value}"]
