@@ -31,7 +31,7 @@ def is_rolled_out(cluster: Cluster) -> bool:
 
 def change_template(cluster: Cluster, **labels: str) -> None:
     def change(fresh: dict[str, Any]) -> None:
-        fresh["spec"]["template"] = template(**labels)
+        fresh["spec"]["template"]["metadata"]["labels"] = {"app": "web", **labels}
 
     cluster.store.mutate(PLURAL, "web", "default", change)
 

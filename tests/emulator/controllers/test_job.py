@@ -194,7 +194,9 @@ async def test_a_job_goes_on_where_the_daemon_was_stopped(tmp_path: Path):
         await cluster.settled()
         cluster.set_status(first, phase="Succeeded")
     async with running(tmp_path) as cluster:
-        second = await cluster.until(lambda: [one for one in cluster.pods() if one.get("status", {}).get("phase") == "Running"])
+        second = await cluster.until(
+            lambda: [one for one in cluster.pods() if one.get("status", {}).get("phase") == "Running"]
+        )
         assert status(cluster)["succeeded"] == 1
         cluster.set_status(second[0], phase="Succeeded")
         await cluster.until(lambda: verdict(cluster, "Complete"))
@@ -215,9 +217,7 @@ def test_the_back_off_doubles_up_to_ten_minutes():
     assert [backoff(failures) for failures in (0, 1, 2, 3, 6, 7, 60)] == [0, 10, 20, 40, 320, 600, 600]
 
 
-@pytest.mark.parametrize(
-    ("indexes", "text"), [([], ""), ([0], "0"), ([0, 1, 2], "0-2"), ([1, 3, 4, 5, 7], "1,3-5,7")]
-)
+@pytest.mark.parametrize(("indexes", "text"), [([], ""), ([0], "0"), ([0, 1, 2], "0-2"), ([1, 3, 4, 5, 7], "1,3-5,7")])
 def test_completed_indexes_are_written_as_ranges(indexes: list[int], text: str):
     assert ranges(indexes) == text
     assert parsed_ranges(text) == frozenset(indexes)
