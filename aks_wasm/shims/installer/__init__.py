@@ -28,7 +28,7 @@ Manifest = dict[str, Any]
 
 
 def manifests(owner: str, shims: Sequence[Shim], taints: Iterable[str]) -> list[Manifest]:
-    """Return what installs shims on every node that carries the label `aks-wasm.dev/shims: installed`, in the order in which it should be applied.
+    """Return what installs shims on every node labelled `aks-wasm.dev/shims: installed`, in the order to apply it in.
 
     Args:
         owner: The cluster's name.
