@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aks_wasm.emulator.arm import groups, locks, providers
 from aks_wasm.emulator.arm.context import Arm, Document
-from aks_wasm.emulator.arm.errors import GatewayError
+from aks_wasm.emulator.arm.errors import GatewayError, ProviderError
 from aks_wasm.emulator.arm.inventory import CLUSTERS, find
 from aks_wasm.emulator.arm.kubernetes_versions import Offer
 from aks_wasm.emulator.arm.names import CONTAINER_SERVICE, cluster_id
@@ -61,6 +61,17 @@ def cluster_of(arm: Arm, call: Call, *, verb: str) -> Document:
         )
         raise GatewayError(404, "ParentResourceNotFound", message)
     return cluster
+
+
+def refuse_stopped(cluster: Document) -> None:
+    """Refuse a change of a cluster that is powered off.
+
+    Raises:
+        ProviderError: 409 OperationNotAllowed.
+    """
+    if cluster["power"] == "Stopped":
+        message = "managed cluster is in Stopped state, no operations except for Start are allowed"
+        raise ProviderError(409, "OperationNotAllowed", message)
 
 
 def ground_of(cluster: Document) -> Ground:

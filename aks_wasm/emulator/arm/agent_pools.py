@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aks_wasm.emulator.arm import etags, pool_rules, usages, versions, wasi
-from aks_wasm.emulator.arm.admission import admit, cluster_of, ground_of
+from aks_wasm.emulator.arm.admission import admit, cluster_of, ground_of, refuse_stopped
 from aks_wasm.emulator.arm.context import Arm, Document
 from aks_wasm.emulator.arm.errors import ProviderError
 from aks_wasm.emulator.arm.inventory import POOLS, find, forget, save, within
@@ -68,6 +68,7 @@ def _put(arm: Arm, call: Call) -> Reply:
     known = find(arm, POOLS, _pool_id(cluster, call))
     etags.check(call.headers, exists=known is not None, etag=known["eTag"] if known else None, creates=True)
     arm.operations.refuse_when_busy(cluster["id"], pool=call["pool"])
+    refuse_stopped(cluster)
     pool = _judged(arm, cluster, known, call)
     start = Start(
         "pool-update" if known else "pool-create",
@@ -114,6 +115,7 @@ def _delete(arm: Arm, call: Call) -> Reply:
     if pool is None:
         return Reply(204)
     arm.operations.refuse_when_busy(cluster["id"], pool=pool["name"])
+    refuse_stopped(cluster)
     others = [other["properties"] for other in within(arm, POOLS, cluster["id"]) if other["name"] != pool["name"]]
     if not any(properties["mode"] == "System" for properties in others):
         message = "There has to be at least one system agent pool."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aks_wasm.emulator.arm import cluster_rules, etags, groups, locks, pool_rules, usages, versions, wasi
-from aks_wasm.emulator.arm.admission import admit, ground_of, id_of, require_cluster
+from aks_wasm.emulator.arm.admission import admit, ground_of, id_of, refuse_stopped, require_cluster
 from aks_wasm.emulator.arm.agent_pools import new_pool, settle_pool
 from aks_wasm.emulator.arm.cluster_model import merged, new_cluster, shown, with_version
 from aks_wasm.emulator.arm.context import Arm, Document
@@ -59,6 +59,7 @@ def _put(arm: Arm, call: Call) -> Reply:
         cluster = new_cluster(id_of(call), call.body, location, arm.context.tokens.tenant_id)
     else:
         arm.operations.refuse_when_busy(known["id"])
+        refuse_stopped(known)
         cluster_rules.check_update(known, call, location)
         cluster = _updated(known, call)
     cluster = _versioned(cluster, call, known)

@@ -32,9 +32,9 @@ def key_of(resource_id: str) -> str:
 
 
 def is_within(resource_id: str, scope: str) -> bool:
-    """Tell whether a resource is the scope or lies below it."""
+    """Tell whether a resource is the scope or lies below it; everything lies below the empty one."""
     resource, above = key_of(resource_id), key_of(scope)
-    return resource == above or resource.startswith(f"{above}/")
+    return not above or resource == above or resource.startswith(f"{above}/")
 
 
 def fleet_key(subscription: str, group: str, cluster: str) -> str:
