@@ -104,10 +104,11 @@ async def test_a_cluster_whose_port_was_taken_meanwhile_gets_another(fleet, docu
 async def test_a_deleted_cluster_leaves_no_port_no_file_and_no_document(fleet, documents, tmp_path):
     kept = await fleet.create("kept", kubernetes_version="1.35.5")
     cluster = await fleet.create(KEY, kubernetes_version="1.35.5")
+    url = cluster.url
     await cluster.converge([NodePoolProfile(name="wasm")])
     await fleet.delete(KEY)
     await fleet.delete(KEY)
-    assert not is_open(cluster.url)
+    assert not is_open(url)
     assert [path.name.rpartition("-")[0] for path in (tmp_path / "clusters").iterdir()] == ["kept"]
     assert [name for name in documents.collections() if KEY in name] == []
     assert [key for key, _ in documents.items("fleet")] == ["kept"]

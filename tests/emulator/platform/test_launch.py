@@ -207,6 +207,15 @@ def test_secrets_are_in_private_files_and_not_in_the_log(settings, layout):
     assert secret not in written
 
 
+def test_a_log_that_has_grown_long_moves_aside(settings, layout):
+    layout.make()
+    layout.log.touch()
+    os.truncate(layout.log, 6 * 1024 * 1024)
+    start(settings, QUICK)
+    assert layout.log.stat().st_size < 10_000
+    assert layout.log.with_suffix(".log.1").stat().st_size == 6 * 1024 * 1024
+
+
 def test_two_daemons_on_one_home_are_refused(settings):
     running = start(settings, QUICK)
     with pytest.raises(AksWasmError, match=f"process {running.pid}") as caught:
