@@ -83,10 +83,14 @@ class ProveNodes:
         return f"{len(by_node)} of {len(nodes)} nodes probed" if by_node else "proved before"
 
     def _ready_nodes(self, context: StepContext, client: KubeClient) -> list[Mapping[str, Any]]:
-        pools = {pool.name: pool.min if pool.min is not None else pool.count or 1 for pool in self.wanted.spec.node_pools}
+        pools = {
+            pool.name: pool.min if pool.min is not None else pool.count or 1 for pool in self.wanted.spec.node_pools
+        }
 
         def look() -> Seen[list[Mapping[str, Any]]]:
-            found = [n for n in client.list("Node") if n["metadata"].get("labels", {}).get(POOL_LABEL) in pools]
+            found: list[Mapping[str, Any]] = [
+                n for n in client.list("Node") if n["metadata"].get("labels", {}).get(POOL_LABEL) in pools
+            ]
             ready = [node for node in found if is_ready(node)]
             short = any(len(of_pool(ready, name)) < count for name, count in pools.items())
             done = len(ready) == len(found) and not short
@@ -135,9 +139,7 @@ def apply_when_gone(client: KubeClient, manifest: Manifest, context: StepContext
     client.apply(manifest)
 
 
-def unproved(
-    runtimes: tuple[Runtime, ...], nodes: list[Mapping[str, Any]]
-) -> list[tuple[Runtime, Mapping[str, Any]]]:
+def unproved(runtimes: tuple[Runtime, ...], nodes: list[Mapping[str, Any]]) -> list[tuple[Runtime, Mapping[str, Any]]]:
     """Return each runtime and node of its pools for which the node carries no proof since its last boot."""
     return [
         (runtime, node)

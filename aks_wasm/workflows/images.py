@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aks_wasm.steps.wanted import probe_image_key
+from aks_wasm.shims.catalogue import preview_shim
 from aks_wasm.spec.builtin import HELLO
+from aks_wasm.steps.wanted import Wanted, probe_image_key
 from aks_wasm.workflows.context import Run
 
 if TYPE_CHECKING:
-    from aks_wasm.shims.catalogue import Shim
     from aks_wasm.wasm.archive import ImageArchive
 
+PROBES = {
+    "aks-wasm-probe-spin-completes": HELLO / "probe" / "spin.toml",
+    "aks-wasm-probe-spin-serves": HELLO / "service" / "spin.toml",
+    "aks-wasm-probe-module-completes": HELLO / "probe" / "probe.wasm",
+}
 
-def package_images(run: Run, shims: Iterable[Shim]) -> dict[str, ImageArchive]:
-    """Package every workload that has a source or a module, and the probes that these shims need.
+
+def package_images(run: Run, wanted: Wanted) -> dict[str, ImageArchive]:
+    """Package every workload that has a source or a module, and the probes that its shims may need.
 
     Returns:
-        Archives by workload name, and by `probe_image_key` for the probes. Kept under AKS_WASM_HOME, so that an
-        unchanged module is not packaged twice.
+        Archives by workload name, and by `probe_image_key` for the probes. Kept under AKS_WASM_HOME.
 
     Raises:
         UsageError: A file is missing or is not what it should be.
@@ -28,9 +32,12 @@ def package_images(run: Run, shims: Iterable[Shim]) -> dict[str, ImageArchive]:
     from aks_wasm.wasm.oci import content_of, package, repository_name
 
     sources = {w.name: Path(path) for w in run.spec.workloads if (path := w.source or w.module) is not None}
-    for shim in shims:
-        spin = shim.name == "spin"
-        sources[probe_image_key(shim)] = HELLO / "probe" / ("spin.toml" if spin else "probe.wasm")
+    brought = [
+        preview for shim in wanted.shims if (preview := preview_shim(shim)) and run.provider.info.has_preview_pools
+    ]
+    for shim in (*wanted.shims, *brought):
+        key = probe_image_key(shim)
+        sources[key] = PROBES[key]
     folder = run.settings.home / "cache" / "images"
     prefix = run.provider.info.image_prefix
     return {

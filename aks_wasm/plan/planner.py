@@ -1,0 +1,197 @@
+"""From what is wanted and what was seen to a plan; pure, so that what `plan` shows is what `up` does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import aks_wasm
+from aks_wasm.kube.conditions import is_ready
+from aks_wasm.kube.matching import matches
+from aks_wasm.plan.live import LiveObjects
+from aks_wasm.plan.plan import Plan
+from aks_wasm.plan.pools import PoolPlan, plan_pools
+from aks_wasm.providers.base import (
+    OWNER_TAG,
+    VERSION_TAG,
+    ClusterRequest,
+    NodePoolRequest,
+    Observed,
+    Prerequisite,
+    ProviderInfo,
+)
+from aks_wasm.shims.labels import NAME
+from aks_wasm.spec.models import ClusterSpec, Workload
+from aks_wasm.steps.cluster import PutCluster
+from aks_wasm.steps.image import DeliverImage
+from aks_wasm.steps.node_pool import PutNodePool
+from aks_wasm.steps.prerequisite import CreateGroup, RegisterFeature, RegisterProvider
+from aks_wasm.steps.runtime import ApplyRuntimes, ProveNodes, unproved
+from aks_wasm.steps.step import Step
+from aks_wasm.steps.wanted import Manifest, Routes, Wanted
+from aks_wasm.steps.workload import WORKLOAD_KINDS, ApplyWorkload, DeleteWorkload
+
+SYSTEM_POOL = "system"
+DELIVERY = {"registry": "push", "load": "load", "none": "push"}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One look at both sides."""
+
+    observed: Observed
+    live: LiveObjects
+    info: ProviderInfo
+
+
+def plan_up(wanted: Wanted, seen: Seen, extra_tags: Mapping[str, str]) -> Plan:
+    """Return the steps that bring what was seen to what is wanted; none when it is so already."""
+    pools = plan_pools(wanted, seen.observed, seen.info)
+    folded = _folded(pools, seen)
+    service: list[Step] = [
+        *_prerequisites(wanted.spec, pools, seen),
+        *_cluster(wanted.spec, folded, seen, extra_tags),
+        *_node_pools(pools, folded, wanted.spec),
+    ]
+    inside = _Inside(wanted, seen, pools, made=tuple(step.name for step in service))
+    return Plan((*service, *inside.steps()))
+
+
+def _prerequisites(spec: ClusterSpec, pools: list[PoolPlan], seen: Seen) -> list[Step]:
+    missing, steps = seen.observed.missing, list[Step]()
+    if Prerequisite.PROVIDER in missing:
+        steps.append(RegisterProvider())
+    asked = [plan for plan in pools if plan.preview or (plan.route == "wasi-preview" and not plan.exists)]
+    if asked and Prerequisite.FEATURE in missing:
+        steps.append(RegisterFeature(required=any(plan.route == "wasi-preview" for plan in asked)))
+    if Prerequisite.GROUP in missing and seen.info.has_resource_groups:
+        steps.append(CreateGroup(spec.resource_group, spec.azure.location))
+    return steps
+
+
+def _folded(pools: list[PoolPlan], seen: Seen) -> tuple[NodePoolRequest, ...]:
+    """Return the pools that become part of the cluster's own creation: those whose route is not open."""
+    if seen.observed.cluster is not None or not seen.info.folds_node_pools:
+        return ()
+    return tuple(plan.request for plan in pools if plan.request and plan.route == "shim" and not plan.preview)
+
+
+def _cluster(
+    spec: ClusterSpec, folded: tuple[NodePoolRequest, ...], seen: Seen, extra_tags: Mapping[str, str]
+) -> list[Step]:
+    cluster = seen.observed.cluster
+    if cluster is not None and cluster.state == "Succeeded":
+        return []
+    options = spec.cluster
+    system = NodePoolRequest(
+        name=SYSTEM_POOL,
+        arch=None if options.system_pool.vm_size else options.system_pool.arch,
+        vm_size=options.system_pool.vm_size,
+        route="shim",
+        count=options.system_pool.count,
+        mode="System",
+    )
+    version = options.kubernetes_version
+    if not seen.info.has_resource_groups:
+        version = spec.local.kubernetes_version or version
+    request = ClusterRequest(
+        name=spec.name,
+        location=spec.azure.location if seen.info.has_resource_groups else "",
+        kubernetes_version=version,
+        tier=options.tier,
+        pools=(system, *folded),
+        tags={**spec.azure.tags, OWNER_TAG: spec.name, VERSION_TAG: aks_wasm.__version__, **extra_tags},
+    )
+    return [PutCluster(request, depends_on=(f"group/{spec.resource_group}", "provider/Microsoft.ContainerService"))]
+
+
+def _node_pools(pools: list[PoolPlan], folded: tuple[NodePoolRequest, ...], spec: ClusterSpec) -> list[Step]:
+    in_cluster = {request.name for request in folded}
+    return [
+        PutNodePool(
+            plan.request,
+            preview=plan.preview,
+            exists=plan.exists,
+            depends_on=(f"cluster/{spec.name}", "feature/WasmNodePoolPreview"),
+        )
+        for plan in pools
+        if plan.request is not None and plan.request.name not in in_cluster
+    ]
+
+
+@dataclass(frozen=True)
+class _Inside:
+    """The part of the plan that works through the cluster's own API. `made` names the steps before it."""
+
+    wanted: Wanted
+    seen: Seen
+    pools: list[PoolPlan]
+    made: tuple[str, ...]
+
+    @property
+    def known(self) -> Routes:
+        """Routes that are not open."""
+        return {plan.pool.name: plan.route for plan in self.pools if plan.route is not None}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what the cluster should hold depends on what the service will answer."""
+        return len(self.known) < len(self.pools) or not self.seen.live.reachable
+
+    def steps(self) -> list[Step]:
+        """Return the steps for runtimes, proofs, images and workloads."""
+        runtimes = self._runtimes()
+        workloads = self._workloads(runtimes)
+        return [*runtimes, *self._images(runtimes, workloads), *workloads, *self._removed()]
+
+    def _runtimes(self) -> list[Step]:
+        steps: list[Step] = []
+        if not self.wanted.shims:
+            return steps
+        if self.is_open or not all(self._is_so(m) for m in self.wanted.runtime_manifests(self.known)):
+            steps.append(ApplyRuntimes(self.wanted, self.known, depends_on=self.made))
+        if steps or self.made or unproved(self.wanted.runtimes(self.known), list(self.seen.live.nodes)):
+            keys = sorted({f"image/{key}" for key in self.wanted.images})
+            steps.append(ProveNodes(self.wanted, self.known, depends_on=(*self.made, "runtimes", *keys)))
+        return steps
+
+    def _workloads(self, runtimes: list[Step]) -> list[Step]:
+        before = (*self.made, *(step.name for step in runtimes if isinstance(step, ApplyRuntimes)))
+        return [
+            ApplyWorkload(self.wanted, workload, self.known, depends_on=(*before, f"image/{workload.name}"))
+            for workload in self.wanted.spec.workloads
+            if self.is_open or not self._is_deployed(workload)
+        ]
+
+    def _is_deployed(self, workload: Workload) -> bool:
+        return all(self._is_so(manifest) for manifest in self.wanted.workload_manifests(workload, self.known))
+
+    def _is_so(self, manifest: Manifest) -> bool:
+        if manifest["kind"] in ("Namespace", "ServiceAccount", "ConfigMap"):
+            return True  # the DaemonSet beside them carries the hash of their content
+        live = self.seen.live.find(manifest)
+        return live is not None and matches(live, manifest) and is_ready(live)
+
+    def _images(self, runtimes: list[Step], workloads: list[Step]) -> list[Step]:
+        needed = {step.workload.name for step in workloads if isinstance(step, ApplyWorkload)}
+        probing = any(isinstance(step, ProveNodes) for step in runtimes)
+        verb = DELIVERY[self.seen.info.images]
+        before = self.made if self.seen.info.images == "load" else ()
+        own = {workload.name for workload in self.wanted.spec.workloads}
+        return [
+            DeliverImage(key, image, verb, depends_on=before)
+            for key, image in self.wanted.images.items()
+            if key in needed or (probing and key not in own)
+        ]
+
+    def _removed(self) -> list[Step]:
+        """Delete workloads that carry our mark and are no longer in the file."""
+        named = {workload.name for workload in self.wanted.spec.workloads}
+        found = {
+            str(live["metadata"].get("labels", {}).get(NAME))
+            for kind in WORKLOAD_KINDS
+            for live in self.seen.live.of_kind(kind)
+            if live["metadata"].get("namespace") == "default"
+        }
+        owner = self.wanted.spec.name
+        return [DeleteWorkload(owner, name, "no longer in the file") for name in sorted(found - named)]

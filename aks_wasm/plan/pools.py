@@ -1,0 +1,91 @@
+"""Decides about node pools: which route, what to ask for, and whether an existing one differs; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aks_wasm.providers.base import ChosenRoute, NodePoolRequest, Observed, ObservedNodePool, ProviderInfo
+from aks_wasm.spec.models import ClusterSpec, NodePool
+from aks_wasm.steps.wanted import Wanted
+
+
+@dataclass(frozen=True)
+class PoolPlan:
+    """What is to be done about one pool of the spec.
+
+    Attributes:
+        pool: As the spec has it.
+        request: What to ask for in the end; None when the pool is as it should be.
+        preview: The same on the preview route, asked for first; None when that is not asked.
+        exists: Whether the pool is there.
+        route: The route it has or will have; None while that is open.
+    """
+
+    pool: NodePool
+    request: NodePoolRequest | None
+    preview: NodePoolRequest | None
+    exists: bool
+    route: ChosenRoute | None
+
+
+def plan_pools(wanted: Wanted, observed: Observed, info: ProviderInfo) -> list[PoolPlan]:
+    """Return what is to be done about each pool of the spec, in its order."""
+    return [_plan_pool(pool, wanted, observed, info) for pool in wanted.spec.node_pools]
+
+
+def was_refused(spec: ClusterSpec, observed: Observed) -> bool:
+    """Return whether the service has refused the preview before: an `auto` pool of the cluster took the shim route.
+
+    The pool itself remembers it (its runtime, and its tag), so a later run does not ask again.
+    """
+    cluster = observed.cluster
+    auto = {pool.name for pool in spec.node_pools if pool.route == "auto"}
+    return cluster is not None and any(p.name in auto and p.route == "shim" for p in cluster.node_pools)
+
+
+def _plan_pool(pool: NodePool, wanted: Wanted, observed: Observed, info: ProviderInfo) -> PoolPlan:
+    live = observed.cluster.pool(pool.name) if observed.cluster else None
+    if live is not None:
+        request = _request(pool, wanted, live.route)
+        differs = live.state != "Succeeded" or _differs(live, request)
+        return PoolPlan(pool, request if differs else None, None, exists=True, route=live.route)
+    if pool.route == "wasi-preview":
+        request = _request(pool, wanted, "wasi-preview")
+        return PoolPlan(pool, request, None, exists=False, route="wasi-preview")
+    request = _request(pool, wanted, "shim")
+    asks = pool.route == "auto" and info.has_preview_pools and not was_refused(wanted.spec, observed)
+    preview = _request(pool, wanted, "wasi-preview") if asks else None
+    return PoolPlan(pool, request, preview, exists=False, route=None if asks else "shim")
+
+
+def _request(pool: NodePool, wanted: Wanted, route: ChosenRoute) -> NodePoolRequest:
+    count = pool.count if pool.count is not None else (pool.min if pool.min is not None else 1)
+    return NodePoolRequest(
+        name=pool.name,
+        arch=pool.arch if pool.arch or pool.vm_size else "amd64",
+        vm_size=pool.vm_size,
+        route=route,
+        count=count,
+        min=pool.min,
+        max=pool.max,
+        spot=pool.spot,
+        zones=pool.zones,
+        labels={**pool.labels, **wanted.labels(route)},
+        taints=pool.taints,
+    )
+
+
+def _differs(live: ObservedNodePool, request: NodePoolRequest) -> bool:
+    """Compare what can be changed and what can't alike; the provider refuses the latter by name."""
+    scaled = (live.min, live.max) != (request.min, request.max)
+    if request.min is None:
+        scaled = scaled or live.count != request.count
+    return (
+        scaled
+        or any(live.labels.get(key) != value for key, value in request.labels.items())
+        or not set(request.taints) <= set(live.taints)
+        or (request.vm_size is not None and (live.vm_size or "").lower() != request.vm_size.lower())
+        or (request.arch is not None and live.arch is not None and live.arch != request.arch)
+        or live.spot != request.spot
+        or set(live.zones) != set(request.zones)
+    )

@@ -1,0 +1,135 @@
+"""`nodepool list|add|scale|delete`: single changes to the pools of a cluster that is ours."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from aks_wasm.errors import Problem, Refused, SpecInvalid, UsageError
+from aks_wasm.plan import planner
+from aks_wasm.plan.plan import Plan
+from aks_wasm.plan.runner import run_plan
+from aks_wasm.providers.base import NodePoolRequest, ObservedCluster, ObservedNodePool
+from aks_wasm.spec.checks import find_problems
+from aks_wasm.spec.models import NodePool
+from aks_wasm.steps.node_pool import DeleteNodePool, PutNodePool
+from aks_wasm.workflows.context import Run
+from aks_wasm.workflows.observe import refuse_foreign
+from aks_wasm.workflows.prepare import prepare
+from aks_wasm.workflows.results import ActionResult, ListResult, camel
+from aks_wasm.workflows.states import node_pool_states
+
+
+def list_node_pools(run: Run) -> ListResult:
+    """Return every pool of the cluster, system pools included."""
+    return ListResult("NodePoolList", "nodepool", node_pool_states(run.provider.observe(run.spec)))
+
+
+def add_node_pool(run: Run, pool: NodePool) -> ActionResult:
+    """Add a Wasm pool to the cluster, with runtimes and proofs as `up` would.
+
+    Raises:
+        UsageError: A pool of that name is there already.
+    """
+    cluster = _cluster(run)
+    if cluster.pool(pool.name) is not None:
+        raise UsageError(
+            f"there is a node pool `{pool.name}` already", code="PoolExists", hint="`nodepool scale` changes its size"
+        )
+    others = tuple(known for known in run.spec.node_pools if known.name != pool.name)
+    spec = run.spec.model_copy(update={"node_pools": (*others, pool), "workloads": ()})
+    problems = find_problems(spec)
+    if problems:
+        raise SpecInvalid("the node pool", problems)
+    grown = replace(run, spec=spec)
+    wanted, seen = prepare(grown)
+    plan = planner.plan_up(wanted, seen, {})
+    kept = tuple(step for step in plan if not step.name.startswith("workload/"))
+    _run(grown, Plan(kept))
+    return _answer(grown, pool.name)
+
+
+def scale_node_pool(
+    run: Run, name: str, count: int | None = None, minimum: int | None = None, maximum: int | None = None
+) -> ActionResult:
+    """Give a pool another size: a fixed count, or bounds for the autoscaler.
+
+    Raises:
+        UsageError: There is no such pool, or the size makes no sense.
+    """
+    live = _pool(_cluster(run), name)
+    if live.mode == "System" and count == 0:
+        raise UsageError(f"the system pool `{name}` needs a node", hint="give at least `--count 1`")
+    if (minimum is None) != (maximum is None) or (count is None and minimum is None):
+        raise UsageError("a size is either `--count N` or both `--min N` and `--max N`")
+    if minimum is not None and maximum is not None and minimum > maximum:
+        problem = Problem("min", f"`{minimum}` is above max `{maximum}`")
+        raise SpecInvalid("the size", [problem])
+    if (live.count, live.min, live.max) != (count if count is not None else live.count, minimum, maximum):
+        request = _as_request(live, count if count is not None else max(live.count, minimum or 0), minimum, maximum)
+        _run(run, Plan((PutNodePool(request, exists=True),)))
+    return _answer(run, name)
+
+
+def delete_node_pool(run: Run, name: str) -> ActionResult:
+    """Delete a pool of the cluster; a pool that is not there is fine.
+
+    Raises:
+        Refused: It is the cluster's last system pool.
+    """
+    cluster = _cluster(run)
+    live = cluster.pool(name)
+    if live is None:
+        return ActionResult("NodePoolResult", f"nodepool/{name}", {"name": name, "state": "absent"})
+    if live.mode == "System" and sum(pool.mode == "System" for pool in cluster.node_pools) == 1:
+        raise Refused(
+            f"`{name}` is the cluster's only system pool", code="LastSystemPool", hint="`aks-wasm down` deletes it all"
+        )
+    _run(run, Plan((DeleteNodePool(name),)))
+    return ActionResult("NodePoolResult", f"nodepool/{name}", {"name": name, "state": "deleted"})
+
+
+def _cluster(run: Run) -> ObservedCluster:
+    observed = run.provider.observe(run.spec)
+    refuse_foreign(observed, run.spec.name)
+    if observed.cluster is None:
+        raise UsageError(
+            f"there is no cluster `{run.spec.name}`", code="NoCluster", hint="`aks-wasm up` makes it from the file"
+        )
+    return observed.cluster
+
+
+def _pool(cluster: ObservedCluster, name: str) -> ObservedNodePool:
+    live = cluster.pool(name)
+    if live is None:
+        known = ", ".join(f"`{pool.name}`" for pool in cluster.node_pools)
+        raise UsageError(f"there is no node pool `{name}`", code="NoPool", hint=f"there are: {known}")
+    return live
+
+
+def _as_request(live: ObservedNodePool, count: int, minimum: int | None, maximum: int | None) -> NodePoolRequest:
+    return NodePoolRequest(
+        name=live.name,
+        arch=live.arch,
+        vm_size=live.vm_size,
+        route=live.route,
+        count=count,
+        min=minimum,
+        max=maximum,
+        spot=live.spot,
+        zones=live.zones,
+        labels=live.labels,
+        taints=live.taints,
+        mode=live.mode,
+    )
+
+
+def _run(run: Run, plan: Plan) -> None:
+    outcome = run_plan(plan, run.step_context())
+    if outcome.error is not None:
+        raise outcome.error
+
+
+def _answer(run: Run, name: str) -> ActionResult:
+    states = node_pool_states(run.provider.observe(run.spec))
+    state = next((state for state in states if state.name == name), None)
+    return ActionResult("NodePoolResult", f"nodepool/{name}", camel(state) if state else {"name": name})

@@ -1,0 +1,113 @@
+"""From a spec to what is wanted: shims chosen, modules packaged, secrets read, everything checked; changes nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from aks_wasm.errors import Problem, SpecInvalid
+from aks_wasm.plan.planner import Seen
+from aks_wasm.providers.base import EXPIRES_TAG, ChosenRoute, Observed
+from aks_wasm.shims.catalogue import problems as shim_problems
+from aks_wasm.shims.catalogue import select
+from aks_wasm.spec.duration import seconds_of
+from aks_wasm.spec.models import ClusterSpec, SecretValue
+from aks_wasm.steps.wanted import Wanted
+from aks_wasm.workflows.context import Run
+from aks_wasm.workflows.images import package_images
+from aks_wasm.workflows.modules import look_into_modules
+from aks_wasm.workflows.observe import observe, refuse_foreign
+
+
+def prepare(run: Run, environment: Mapping[str, str] | None = None) -> tuple[Wanted, Seen]:
+    """Check all that can be checked before anything is written, and look at what is there.
+
+    Raises:
+        SpecInvalid: Something in the file can't work here; every problem at once.
+        Refused: The cluster or the group is not ours.
+    """
+    wanted = _want(run, os.environ if environment is None else environment)
+    observed, live = observe(run)
+    refuse_foreign(observed, run.spec.name)
+    problems = [*_provider_problems(run, observed), *run.provider.check(run.spec, observed)]
+    if problems:
+        raise SpecInvalid("the spec", problems)
+    return wanted, Seen(observed, live, run.provider.info)
+
+
+def expiry_tags(spec: ClusterSpec, now: datetime | None = None) -> dict[str, str]:
+    """Return the tag after which `down --expired` may delete the cluster; none when the spec names no expiry."""
+    seconds = seconds_of(spec.azure.expires_after or "")
+    if seconds is None:
+        return {}
+    end = (now or datetime.now(UTC)) + timedelta(seconds=seconds)
+    return {EXPIRES_TAG: end.strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+def _want(run: Run, environment: Mapping[str, str]) -> Wanted:
+    spec = run.spec
+    secrets, problems = _secrets(spec, environment)
+    _refuse([*problems, *shim_problems(spec.shims, install=False)])
+    wanted = look_into_modules(Wanted(spec, select(spec.shims), secrets=secrets))
+    routes: set[ChosenRoute] = {"wasi-preview" if pool.route == "wasi-preview" else "shim" for pool in spec.node_pools}
+    if any(wanted.installs_on(route) for route in routes):
+        _refuse(shim_problems(spec.shims))
+    return replace(wanted, images=package_images(run, wanted))
+
+
+def _secrets(spec: ClusterSpec, environment: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]:
+    found, problems = {}, []
+    for index, workload in enumerate(spec.workloads):
+        for name, value in workload.env.items():
+            if not isinstance(value, SecretValue):
+                continue
+            secret = environment.get(value.from_environment)
+            if secret is None:
+                place = f"workloads.{index}.env.{name}.fromEnvironment"
+                problems.append(Problem(place, f"`{value.from_environment}` is not set", "export it and run again"))
+            else:
+                found[value.from_environment] = secret
+    return found, problems
+
+
+def _provider_problems(run: Run, observed: Observed) -> list[Problem]:
+    """Find what this provider can't do, whatever its service says."""
+    spec, info = run.spec, run.provider.info
+    problems = []
+    for index, pool in enumerate(spec.node_pools):
+        if pool.route == "wasi-preview" and not info.has_preview_pools:
+            problems.append(
+                Problem(
+                    f"nodePools.{index}.route", f"`wasi-preview` is Azure's, {info.name} has no such pools", "use auto"
+                )
+            )
+        if pool.arch is not None and pool.arch not in info.supports_arch:
+            able = " or ".join(info.supports_arch)
+            problems.append(
+                Problem(
+                    f"nodePools.{index}.arch",
+                    f"`{pool.arch}` nodes can't run here",
+                    f"try `--set nodePools.{index}.arch={able}`",
+                )
+            )
+    if info.images == "none":
+        problems += [
+            Problem(
+                f"workloads.{index}",
+                f"`{workload.name}` is packaged here and no registry is known to push it to",
+                "set `registry.login` in the file or AKS_WASM_REGISTRY",
+            )
+            for index, workload in enumerate(spec.workloads)
+            if workload.image is None
+        ]
+    cluster = observed.cluster
+    if cluster is not None and not cluster.running:
+        problems.append(Problem("", f"the cluster `{cluster.name}` is stopped", "start it: `az aks start`"))
+    return problems
+
+
+def _refuse(problems: list[Problem]) -> None:
+    if problems:
+        raise SpecInvalid("the spec", problems)

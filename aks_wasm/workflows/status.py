@@ -1,0 +1,32 @@
+"""`status`: every layer as it is now, writing nothing."""
+
+from __future__ import annotations
+
+from aks_wasm.shims.catalogue import select
+from aks_wasm.steps.wanted import Wanted
+from aks_wasm.workflows.context import Run
+from aks_wasm.workflows.observe import observe
+from aks_wasm.workflows.results import ClusterResult
+from aks_wasm.workflows.states import cluster_state, node_pool_states, runtime_states, workload_states
+
+
+def status(run: Run) -> ClusterResult:
+    """Read feature, group, cluster, pools, shims (per node), workloads and endpoints.
+
+    `ok` is whether the cluster is at rest, every node of its Wasm pools is proved and every workload is ready.
+    """
+    observed, live = observe(run)
+    wanted = Wanted(run.spec, select(run.spec.shims))
+    pools = node_pool_states(observed)
+    runtimes = runtime_states(wanted, observed, live)
+    workloads = workload_states(live)
+    cluster = cluster_state(run.spec, observed)
+    ok = (
+        cluster.state == "Succeeded"
+        and all(pool.state == "Succeeded" for pool in pools)
+        and all(runtime.proved == runtime.nodes for runtime in runtimes)
+        and all(workload.ready for workload in workloads)
+    )
+    return ClusterResult(
+        "StatusResult", ok=ok, cluster=cluster, node_pools=pools, runtimes=runtimes, workloads=workloads
+    )
