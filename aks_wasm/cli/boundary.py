@@ -15,7 +15,6 @@ from aks_wasm.errors import AksWasmError, Interrupted, UsageError
 
 if TYPE_CHECKING:
     from aks_wasm.cli.context import AppContext
-    from aks_wasm.cli.options import Options
 
 BROKEN_PIPE = 141  # 128 + SIGPIPE: what the shell reports for any tool whose reader has gone
 
@@ -51,7 +50,7 @@ def _guarded(app: AppContext, command: Callable[[], object]) -> int:
 def _failed(app: AppContext, error: AksWasmError) -> int:
     from aks_wasm.cli.aftermath import Aftermath
 
-    app.options = _with_valid_choices(app)
+    _settle_how_to_tell(app)
     app.close_display()
     aftermath = Aftermath.of(app, error)
     app.display.fail(error, verbose=app.verbose)
@@ -78,15 +77,12 @@ def _write_failure(app: AppContext, error: AksWasmError, content: dict[str, Any]
 
 def _misused(app: AppContext, error: typer.TyperException) -> int:
     """Tell a usage error that Typer found; help that was asked for by giving nothing is shown as it is."""
-    from aks_wasm.cli.misuse import in_our_words, is_help, output_asked_for
+    from aks_wasm.cli.misuse import in_our_words, is_help
 
-    if app.options.output is None:
-        asked = output_asked_for(app.arguments)
-        if asked:
-            app.remember("output", asked)
     context = getattr(error, "ctx", None)
     if context is not None:
         app.command = context.command_path.partition(" ")[2]
+    _settle_how_to_tell(app)
     if is_help(error) and app.output not in ("json", "yaml"):
         write_talk(error.format_message() + "\n")
         return UsageError.exit_code
@@ -109,14 +105,19 @@ def _as_internal(app: AppContext, error: Exception) -> AksWasmError:
     return internal
 
 
-def _with_valid_choices(app: AppContext) -> Options:
-    """Return options under which errors can be told even when a variable that chooses how is itself the error."""
-    options = app.options
+def _settle_how_to_tell(app: AppContext) -> None:
+    """See to it that the error can be told, even when the choice of how was not parsed or is itself the error."""
+    from aks_wasm.cli.misuse import output_asked_for, progress_asked_for
+
+    app.options = replace(
+        app.options,
+        output=app.options.output or output_asked_for(app.arguments),
+        progress=app.options.progress or progress_asked_for(app.arguments),
+    )
     if not _is_valid(lambda: app.output):
-        options = replace(options, output="table")
+        app.options = replace(app.options, output="table")
     if not _is_valid(lambda: app.progress):
-        options = replace(options, progress="plain")
-    return options
+        app.options = replace(app.options, progress="plain")
 
 
 def _is_valid(choice: Callable[[], str]) -> bool:

@@ -14,11 +14,12 @@ from typer.core import TyperGroup
 from aks_wasm.cli.boundary import guard
 from aks_wasm.cli.context import AppContext
 from aks_wasm.cli.misuse import no_such_command
-from aks_wasm.cli.options import talk_options
+from aks_wasm.cli.options import sparing, talk_options
 
 if TYPE_CHECKING:
     from typer._click.core import Command as ClickCommand
     from typer._click.core import Context as ClickContext
+    from typer._click.core import Parameter as ClickParameter
     from typer._click.formatting import HelpFormatter
 
 PROGRAM = "aks-wasm"
@@ -53,6 +54,10 @@ class Lazy:
 
 class NounGroup(TyperGroup):
     """A noun such as `nodepool`: its verbs are commands."""
+
+    def get_params(self, ctx: ClickContext) -> list[ClickParameter]:
+        """Return all parameters, `--help` and those for completion among them."""
+        return sparing(super().get_params(ctx))
 
     def resolve_command(self, ctx: ClickContext, args: list[str]) -> tuple[str | None, ClickCommand | None, list[str]]:
         """Find the command; name near ones when there is none of that name."""

@@ -10,6 +10,7 @@ import typer
 from aks_wasm.errors import UsageError
 
 OUTPUTS = ("table", "json", "yaml", "name")
+PROGRESSES = ("auto", "live", "plain", "jsonl", "none")
 
 
 def is_help(error: typer.TyperException) -> bool:
@@ -42,17 +43,26 @@ def no_such_command(name: str, group: str, known: Iterable[str]) -> UsageError:
 
 def output_asked_for(arguments: Sequence[str]) -> str | None:
     """Return the format of `-o` as far as it can be read where parsing failed."""
+    return _asked_for(arguments, "--output", "-o", OUTPUTS)
+
+
+def progress_asked_for(arguments: Sequence[str]) -> str | None:
+    """Return the same of `--progress`."""
+    return _asked_for(arguments, "--progress", None, PROGRESSES)
+
+
+def _asked_for(arguments: Sequence[str], long: str, short: str | None, allowed: Sequence[str]) -> str | None:
     asked = None
-    for position, argument in enumerate(arguments):
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=False):
         if argument == "--":
             break
-        if argument in ("-o", "--output"):
-            asked = arguments[position + 1] if position + 1 < len(arguments) else None
-        elif argument.startswith("--output="):
+        if argument in (long, short):
+            asked = following
+        elif argument.startswith(f"{long}="):
             asked = argument.partition("=")[2]
-        elif argument.startswith("-o") and len(argument) > 2:
-            asked = argument[2:].removeprefix("=")
-    return asked if asked in OUTPUTS else None
+        elif short and argument.startswith(short):
+            asked = argument.removeprefix(short)
+    return asked if asked in allowed else None
 
 
 def _options_of(context: typer.Context | None) -> list[str]:

@@ -42,12 +42,20 @@ def _remember(context: typer.Context, parameter: typer.CallbackParam, value: Any
     return value
 
 
-class SharedOption(TyperOption):
+class SparingOption(TyperOption):
     """An option that costs nothing while it is not given: to convert a value Typer imports pydantic (80 ms)."""
 
     def process_value(self, ctx: ClickContext, value: Any) -> Any:
         """Convert a value that was given."""
         return value if value is None else super().process_value(ctx, value)
+
+
+def sparing(parameters: list[ClickParameter]) -> list[ClickParameter]:
+    """Turn options that Typer made into sparing ones; it has no way to ask for another class."""
+    for parameter in parameters:
+        if type(parameter) is TyperOption:
+            parameter.__class__ = SparingOption
+    return parameters
 
 
 def _shared(*names: str, about: str, metavar: str | None = None) -> Any:
@@ -105,10 +113,7 @@ def talk_options() -> tuple[ClickParameter, ...]:
 def _parameters_of(function: Callable[..., None]) -> tuple[ClickParameter, ...]:
     app = typer.Typer(add_completion=False)
     app.command()(function)
-    parameters = typer.main.get_command(app).params
-    for parameter in parameters:
-        parameter.__class__ = SharedOption  # Typer has no way to ask for another class
-    return tuple(parameters)
+    return tuple(typer.main.get_command(app).params)
 
 
 class TalkingCommand(TyperCommand):
@@ -116,6 +121,10 @@ class TalkingCommand(TyperCommand):
 
     def __init__(self, *args: Any, params: list[ClickParameter] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, params=[*(params or []), *self.shared_options()], **kwargs)
+
+    def get_params(self, ctx: ClickContext) -> list[ClickParameter]:
+        """Return all parameters, `--help` among them."""
+        return sparing(super().get_params(ctx))
 
     def shared_options(self) -> tuple[ClickParameter, ...]:
         """Return the options that come after the command's own."""

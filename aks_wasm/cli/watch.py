@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import typer
+
 from aks_wasm.display.terminal import write_output
 from aks_wasm.errors import Interrupted, UsageError
 
@@ -22,7 +24,7 @@ def watch(app: AppContext, look: Callable[[], Result]) -> None:
 
     Raises:
         UsageError: The output format is for one document.
-        Interrupted: Ctrl+C, the only way out.
+        typer.Exit: Ctrl+C, the only way out, so nothing is said about it.
     """
     from aks_wasm.display.results import render_result
 
@@ -37,4 +39,4 @@ def watch(app: AppContext, look: Callable[[], Result]) -> None:
             write_output((f"\n{datetime.now(UTC):%H:%M:%S} UTC\n" if shown else "") + text)
         shown = text
         if app.clock.pause(PAUSE_SECONDS):
-            raise Interrupted("stopped watching")
+            raise typer.Exit(Interrupted.exit_code)
