@@ -67,3 +67,20 @@ def test_scaling_down_takes_waiting_pods_first_and_cheap_ones_before_dear_ones()
     ]
     order = [one["metadata"]["name"] for one in first_to_go(pods)]
     assert order == ["unbound", "starting", "unready", "cheap", "dear"]
+
+
+async def test_pods_that_admission_refuses_are_told_of_and_made_once_they_may_be(cluster: Cluster):
+    pods = template()
+    pods["spec"]["runtimeClassName"] = "wasmtime-spin-v2"
+    cluster.store.create(PLURAL, replica_set(1, template=pods))
+
+    [message] = await cluster.until(lambda: cluster.told("FailedCreate")[:1])
+    why = 'pods "web-" is forbidden: pod rejected: RuntimeClass "wasmtime-spin-v2" not found'
+    assert message == f"Error creating: {why}"
+    await cluster.until(lambda: cluster.condition(PLURAL, "web", "ReplicaFailure"))
+
+    described = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "wasmtime-spin-v2"}}
+    cluster.store.create("runtimeclasses.node.k8s.io", {**described, "handler": "spin"})
+
+    await cluster.until(lambda: ready(cluster) == 1)
+    assert cluster.condition(PLURAL, "web", "ReplicaFailure") is None

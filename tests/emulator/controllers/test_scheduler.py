@@ -219,3 +219,57 @@ def test_a_pod_asks_for_its_containers_together_or_its_largest_init_container():
     spec["initContainers"] = [container("1", restartPolicy="Always"), container("250m")]
     assert requests_of({"spec": spec})["cpu"] == 2500
     assert requests_of({"spec": {**spec, "overhead": {"cpu": "10m"}}})["cpu"] == 2510
+
+
+def beside(kind: str, key: str = "kubernetes.io/hostname") -> dict[str, Any]:
+    term = {"topologyKey": key, "labelSelector": {"matchLabels": {"app": "web"}}}
+    return {"affinity": {kind: {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}}
+
+
+async def test_pods_that_avoid_each_other_take_one_node_each(cluster: Cluster):
+    cluster.store.create("nodes", node("node-2"))
+    nodes = {await bound(cluster, pod(name, beside("podAntiAffinity"), app="web")) for name in ("one", "two")}
+    assert nodes == {"node-1", "node-2"}
+
+    message = await refused(cluster, pod("three", beside("podAntiAffinity"), app="web"))
+
+    assert message.startswith("0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules.")
+    assert "2 node(s) didn't satisfy existing pods anti-affinity rules" in await refused(cluster, pod("x", app="web"))
+
+
+async def test_a_pod_joins_the_one_it_wants_to_be_beside(cluster: Cluster):
+    assert "didn't match pod affinity rules" in await refused(cluster, pod("first", beside("podAffinity")))
+    cluster.store.create("nodes", node("node-0"))
+    await bound(cluster, pod("web", {"nodeSelector": {"kubernetes.io/hostname": "node-1"}}, app="web"))
+    assert await cluster.until(lambda: node_of(cluster, "first")) == "node-1"
+
+
+async def test_the_first_of_pods_that_want_to_be_together_may_start(cluster: Cluster):
+    assert await bound(cluster, pod("one", beside("podAffinity"), app="web")) == "node-1"
+
+
+async def test_the_skew_over_zones_stays_within_bounds(cluster: Cluster):
+    cluster.store.delete("nodes", "node-1")
+    for name, zone in (("a-1", "a"), ("a-2", "a"), ("b-1", "b")):
+        cluster.store.create("nodes", node(name, zone=zone))
+    selector = {"matchLabels": {"app": "web"}}
+    constraint = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule", "labelSelector": selector}
+    spec = {"topologySpreadConstraints": [constraint]}
+    nodes = [await bound(cluster, pod(name, spec, app="web")) for name in ("one", "two", "three", "four")]
+    assert sorted(name[0] for name in nodes) == ["a", "a", "b", "b"]
+
+    cluster.store.mutate("nodes", "b-1", None, lambda fresh: fresh["spec"].update(unschedulable=True))
+    await bound(cluster, pod("five", spec, app="web"))
+    message = await refused(cluster, pod("six", spec, app="web"))
+    assert "2 node(s) didn't match pod topology spread constraints" in message
+
+
+async def test_a_daemon_pod_without_room_tells_the_other_nodes_apart(cluster: Cluster):
+    cluster.store.create("nodes", node("node-2"))
+    term = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["node-1"]}]}
+    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}
+
+    message = await refused(cluster, pod("one", {**asks(cpu="9"), "affinity": affinity}))
+
+    reasons = "1 Insufficient cpu, 1 node(s) didn't satisfy plugin(s) [NodeAffinity]."
+    assert message.startswith(f"0/2 nodes are available: {reasons}")

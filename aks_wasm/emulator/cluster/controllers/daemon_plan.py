@@ -70,7 +70,7 @@ def node_of(pod: Tree) -> str:
     return ""
 
 
-def outdated(daemon_set: Tree, pods: Sequence[Tree], hashed: str, desired: int) -> list[Tree]:
+def outdated(daemon_set: Tree, pods: Sequence[Tree], hashed: str, *, desired: int, min_ready: float) -> list[Tree]:
     """Return the pods of older templates that a rolling update deletes now.
 
     Args:
@@ -78,6 +78,7 @@ def outdated(daemon_set: Tree, pods: Sequence[Tree], hashed: str, desired: int) 
         pods: Its pods, one a node.
         hashed: The hash of its present template.
         desired: On how many nodes it wants a pod.
+        min_ready: Seconds of wall time for which a pod must have been ready to count as available.
     """
     strategy = daemon_set["spec"].get("updateStrategy") or {}
     if strategy.get("type", "RollingUpdate") != "RollingUpdate":
@@ -85,9 +86,9 @@ def outdated(daemon_set: Tree, pods: Sequence[Tree], hashed: str, desired: int) 
     rules = strategy.get("rollingUpdate") or {}
     allowed = max(1, share_of(rules.get("maxUnavailable", 1), desired, up=True))
     old = [pod for pod in pods if pod["metadata"]["labels"].get(HASH) != hashed and not is_going(pod)]
-    broken = [pod for pod in old if not is_available(pod)]
-    working = [pod for pod in old if is_available(pod)]
-    available = sum(is_available(pod) and not is_going(pod) for pod in pods)
+    broken = [pod for pod in old if not is_available(pod, min_ready)]
+    working = [pod for pod in old if is_available(pod, min_ready)]
+    available = sum(is_available(pod, min_ready) and not is_going(pod) for pod in pods)
     budget = max(0, allowed - (desired - available))
     return broken + working[:budget]
 

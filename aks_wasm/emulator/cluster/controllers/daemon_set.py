@@ -57,7 +57,12 @@ class DaemonSetController:
                 self._replace_outdated(daemon_set, fates, hashed)
         finally:
             self._write_status(daemon_set, fates, hashed)
-        return again
+        return again or self._until_available(daemon_set)
+
+    def _until_available(self, daemon_set: Tree) -> float | None:
+        min_ready = self._min_ready(daemon_set)
+        pods = [pod for rows in self._by_node(daemon_set).values() for pod in rows]
+        return min((left for pod in pods if (left := podlike.seconds_to_available(pod, min_ready))), default=None)
 
     def _by_node(self, daemon_set: Tree) -> dict[str, list[Tree]]:
         found: dict[str, list[Tree]] = defaultdict(list)
@@ -96,8 +101,11 @@ class DaemonSetController:
     def _replace_outdated(self, daemon_set: Tree, fates: Mapping[str, Fate], hashed: str) -> None:
         wanted = [name for name, verdict in fates.items() if verdict.runs]
         pods = [pod for name, rows in self._by_node(daemon_set).items() if name in wanted for pod in rows]
-        for pod in outdated(daemon_set, pods, hashed, len(wanted)):
+        for pod in outdated(daemon_set, pods, hashed, desired=len(wanted), min_ready=self._min_ready(daemon_set)):
             self._world.delete_pod(daemon_set, pod)
+
+    def _min_ready(self, daemon_set: Tree) -> float:
+        return self._world.pace.scaled(daemon_set["spec"].get("minReadySeconds", 0))
 
     def _revision(self, daemon_set: Tree) -> str:
         """Make the ControllerRevision of the present template the newest; return its hash."""
@@ -122,7 +130,7 @@ class DaemonSetController:
             self._store.delete(REVISIONS, row["metadata"]["name"], row["metadata"]["namespace"])
 
     def _write_status(self, daemon_set: Tree, fates: Mapping[str, Fate], hashed: str) -> None:
-        pods = self._by_node(daemon_set)
+        pods, min_ready = self._by_node(daemon_set), self._min_ready(daemon_set)
         wanted = [name for name, verdict in fates.items() if verdict.runs]
         oldest = [rows[0] for name in wanted if (rows := [pod for pod in pods.get(name, []) if podlike.is_active(pod)])]
         counts = {
@@ -131,7 +139,7 @@ class DaemonSetController:
             "numberMisscheduled": sum(bool(pods.get(name)) for name, verdict in fates.items() if not verdict.runs),
             "numberReady": sum(podlike.is_ready(pod) for pod in oldest),
             "updatedNumberScheduled": sum(pod["metadata"]["labels"].get(HASH) == hashed for pod in oldest),
-            "numberAvailable": sum(podlike.is_available(pod) for pod in oldest),
+            "numberAvailable": sum(podlike.is_available(pod, min_ready) for pod in oldest),
         }
         counts["numberUnavailable"] = len(wanted) - counts["numberAvailable"]
         always = {"desiredNumberScheduled", "currentNumberScheduled", "numberMisscheduled", "numberReady"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -102,17 +102,17 @@ def host_ports(pod: Tree) -> set[Port]:
     }
 
 
-def failure_text(pod: Tree, refusals: Mapping[str, Refusal]) -> str:
+def failure_text(pod: Tree, refusals: Sequence[Refusal]) -> str:
     """Return the message of FailedScheduling: how many nodes refuse for which reason, and what preemption can do."""
     if not refusals:
         return "no nodes available to schedule pods"
     reasons: Counter[str] = Counter()
-    for one in refusals.values():
+    for one in refusals:
         reasons.update(one.reasons)
     if pod["spec"].get("preemptionPolicy") == "Never":
         preemption = "not eligible due to preemptionPolicy=Never."
     else:
-        outcomes = Counter(NO_VICTIMS if one.freeable else HELPLESS for one in refusals.values())
+        outcomes = Counter(NO_VICTIMS if one.freeable else HELPLESS for one in refusals)
         preemption = _histogram(len(refusals), outcomes)
     return f"{_histogram(len(refusals), reasons)} preemption: {preemption}"
 
@@ -120,6 +120,21 @@ def failure_text(pod: Tree, refusals: Mapping[str, Refusal]) -> str:
 def _histogram(nodes: int, reasons: Counter[str]) -> str:
     rows = sorted(f"{count} {reason}" for reason, count in reasons.items())
     return f"0/{nodes} nodes are available: {', '.join(rows)}."
+
+
+def _check_meant_for(pod: Tree, load: NodeLoad) -> Refusal | None:
+    """A pod meant for nodes by name, as daemon pods are, is not tried on others (NodeAffinity's PreFilter)."""
+    required = dig(pod, "spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution") or {}
+    terms = required.get("nodeSelectorTerms") or []
+    names: set[str] = set()
+    for term in terms:
+        rows = [row for row in term.get("matchFields") or [] if row["operator"] == "In"]
+        if not rows:
+            return None
+        names.update(value for row in rows for value in row.get("values") or [])
+    if not terms or load.name in names:
+        return None
+    return Refusal(("node(s) didn't satisfy plugin(s) [NodeAffinity]",))
 
 
 def _check_schedulable(pod: Tree, load: NodeLoad) -> Refusal | None:
@@ -178,6 +193,7 @@ def _resource_order(name: str) -> tuple[int, str]:
 
 # In the order in which the default profile runs them; the first that refuses speaks.
 _CHECKS: tuple[Callable[[Tree, NodeLoad], Refusal | None], ...] = (
+    _check_meant_for,
     _check_schedulable,
     _check_name,
     _check_taints,

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from aks_wasm.emulator.cluster.controllers.conditions import find
-from aks_wasm.emulator.cluster.controllers.names import suffixed
 from aks_wasm.emulator.cluster.controllers.ownership import controller_reference
 from aks_wasm.emulator.cluster.controllers.timestamps import seconds_since
 from aks_wasm.emulator.cluster.trees import Tree, copied
 
 
 def pod_from_template(template: Tree, owner: Tree) -> Tree:
-    """Return the pod that `owner` wants, in its namespace, with a name made from the owner's."""
+    """Return the pod that `owner` wants, in its namespace, to be named after it."""
     described = template.get("metadata") or {}
-    base = f"{owner['metadata']['name']}-"
     metadata: Tree = {
-        "generateName": base,
-        "name": suffixed(base),
+        "generateName": f"{owner['metadata']['name']}-",
         "namespace": owner["metadata"]["namespace"],
         "ownerReferences": [controller_reference(owner)],
     }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from aks_wasm.emulator.cluster.controllers import topology
 from aks_wasm.emulator.cluster.controllers.conditions import Condition, put
-from aks_wasm.emulator.cluster.controllers.fit import Refusal, failure_text, loads, refusal
+from aks_wasm.emulator.cluster.controllers.fit import failure_text, loads, refusal
 from aks_wasm.emulator.cluster.controllers.pods import is_active
 from aks_wasm.emulator.cluster.controllers.score import best
 from aks_wasm.emulator.cluster.controllers.work import Key, Notice
@@ -43,18 +44,13 @@ class Scheduler:
                 text = "Scheduling is blocked due to non-empty scheduling gates"
                 self._say(pod, Condition("PodScheduled", "False", "SchedulingGated", text))
                 continue
-            refusals: dict[str, Refusal] = {}
-            candidates = []
-            for name, load in nodes.items():
-                if found := refusal(pod, load):
-                    refusals[name] = found
-                else:
-                    candidates.append(load)
+            verdicts = {name: refusal(pod, load) or topology.refusal(pod, load, nodes) for name, load in nodes.items()}
+            candidates = [nodes[name] for name, verdict in verdicts.items() if verdict is None]
             if candidates:
                 chosen = best(pod, candidates)
                 chosen.take(self._bind(pod, chosen.name))
             else:
-                self._refuse(pod, failure_text(pod, refusals))
+                self._refuse(pod, failure_text(pod, [verdict for verdict in verdicts.values() if verdict]))
 
     def _bind(self, pod: Tree, node: str) -> Tree:
         def change(fresh: Tree) -> None:

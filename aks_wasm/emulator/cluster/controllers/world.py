@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aks_wasm.emulator.clock import Pace
+from aks_wasm.emulator.cluster import admission
+from aks_wasm.emulator.cluster.controllers.names import suffixed
 from aks_wasm.emulator.cluster.controllers.pods import pod_from_template
 from aks_wasm.emulator.cluster.statuses import AlreadyExists, ApiFailure
 from aks_wasm.emulator.cluster.store import Store
@@ -53,9 +55,16 @@ class World:
             self.tell(owner, "SuccessfulDelete", f"Deleted pod: {name}")
 
     def _created(self, owner: Tree, template: Tree) -> Tree:
+        pod = pod_from_template(template, owner)
+        # Admitted before it has a name, as by the API server: refusals say `pods "web-"` and repeat as one event.
+        admission.prepare(self.store, "pods", pod)
         for _ in range(_NAME_ATTEMPTS - 1):
             try:
-                return self.store.create("pods", pod_from_template(template, owner))
+                return self._inserted(pod)
             except AlreadyExists:
                 continue
-        return self.store.create("pods", pod_from_template(template, owner))
+        return self._inserted(pod)
+
+    def _inserted(self, pod: Tree) -> Tree:
+        metadata = pod["metadata"]
+        return self.store.insert("pods", {**pod, "metadata": {**metadata, "name": suffixed(metadata["generateName"])}})
