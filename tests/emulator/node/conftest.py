@@ -1,0 +1,37 @@
+"""A cluster with one node that has the wasmtime and spin shims."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from aks_wasm.emulator.node.runtimes import Runtime
+from aks_wasm.hello import hello_files
+from tests.emulator.node.rehearsal import Rehearsal, rehearse
+
+
+@pytest.fixture
+async def nodes(tmp_path: Path) -> AsyncIterator[Rehearsal]:
+    async with rehearse(tmp_path) as rehearsal:
+        rehearsal.install(Runtime("wasmtime", "wasmtime", "v0.6.0"), Runtime("spin", "spin", "v0.25.1"))
+        rehearsal.runtime_class("wasmtime", "wasmtime")
+        rehearsal.runtime_class("spin", "spin")
+        yield rehearsal
+
+
+@pytest.fixture
+def hello_image(nodes: Rehearsal) -> str:
+    with hello_files() as files:
+        content = {path.name: path.read_bytes() for path in files.service.parent.iterdir() if path.suffix != ".c"}
+    nodes.image("hello:1", content)
+    return "hello:1"
+
+
+@pytest.fixture
+def task_image(nodes: Rehearsal) -> str:
+    with hello_files() as files:
+        content = {path.name: path.read_bytes() for path in files.job.parent.iterdir() if path.suffix != ".c"}
+    nodes.image("task:1", content, config={"Entrypoint": ["/task.wasm"]})
+    return "task:1"
