@@ -70,9 +70,7 @@ class CertificateAuthority:
                 code="StateBroken",
                 hint="delete both; the next start makes new ones",
             ) from error
-        return cls(
-            certificate, pem, cast(ec.EllipticCurvePrivateKey, loaded)
-        )  # nothing else is written there
+        return cls(certificate, pem, cast(ec.EllipticCurvePrivateKey, loaded))  # nothing else is written there
 
     def server_context(self, hosts: list[str], *, client_ca: bool = False) -> ssl.SSLContext:
         """Return a TLS context with a fresh certificate for the hosts (names and IP addresses).
@@ -82,9 +80,7 @@ class CertificateAuthority:
             client_ca: Also take client certificates signed by this authority, without demanding one.
         """
         alternatives = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
-        key, certificate = self._issue(
-            _name(hosts[0]), SERVER_DAYS, ExtendedKeyUsageOID.SERVER_AUTH, alternatives
-        )
+        key, certificate = self._issue(_name(hosts[0]), SERVER_DAYS, ExtendedKeyUsageOID.SERVER_AUTH, alternatives)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_alpn_protocols(["http/1.1"])
         # The ssl module reads certificates from files only.
@@ -130,9 +126,7 @@ class CertificateAuthority:
             .add_extension(_key_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
         if alternatives is not None:
             builder = builder.add_extension(alternatives, critical=False)
