@@ -182,6 +182,7 @@ async def test_each_completion_of_an_indexed_job_has_its_own_index(cluster: Clus
     assert status(cluster)["completedIndexes"] == "0-2"
     key = "batch.kubernetes.io/job-completion-index"
     assert sorted(one["metadata"]["annotations"][key] for one in cluster.pods()) == ["0", "1", "2"]
+    assert sorted(one["metadata"]["name"][:6] for one in cluster.pods()) == ["sum-0-", "sum-1-", "sum-2-"]
     variables = cluster.pods()[0]["spec"]["containers"][0]["env"]
     assert variables[0]["name"] == "JOB_COMPLETION_INDEX"
 

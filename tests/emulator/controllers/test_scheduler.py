@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from aks_wasm.emulator.cluster.controllers.quantities import quantity, requests_of
+from aks_wasm.emulator.cluster.controllers.pod_requests import requests_of
 from tests.emulator.controllers.cluster import Cluster, node, pod, template, workload
 
 WASM = {"key": "aks-wasm.dev/wasm", "value": "true", "effect": "NoSchedule"}
@@ -195,19 +195,6 @@ async def test_pods_of_another_scheduler_and_gated_pods_are_left_alone(cluster: 
 
     assert node_of(cluster, "gated") is None
     assert _scheduled(cluster, "other") is None
-
-
-@pytest.mark.parametrize(
-    ("text", "value"), [("250m", 0.25), ("1", 1), (2, 2), ("1.5Gi", 1.5 * 2**30), ("1e3", 1000), ("5M", 5_000_000)]
-)
-def test_quantities_are_read(text: str, value: float):
-    assert quantity(text) == value
-
-
-@pytest.mark.parametrize("text", ["", "many", "1Zi", "Gi"])
-def test_what_is_no_quantity_is_refused(text: str):
-    with pytest.raises(ValueError, match="is not a quantity"):
-        quantity(text)
 
 
 def test_a_pod_asks_for_its_containers_together_or_its_largest_init_container():

@@ -10,9 +10,9 @@ from aks_wasm.emulator.cluster.controllers.conditions import Condition, find
 from aks_wasm.emulator.cluster.controllers.ownership import claim, controller_of, is_controlled_by
 from aks_wasm.emulator.cluster.controllers.pods import is_finished, is_going
 from aks_wasm.emulator.cluster.controllers.rollout import Rollout, Sizes, name_of, size
-from aks_wasm.emulator.cluster.controllers.selection import matches
 from aks_wasm.emulator.cluster.controllers.work import Key, Notice, key_of
 from aks_wasm.emulator.cluster.controllers.world import World
+from aks_wasm.emulator.cluster.selectors import selects
 from aks_wasm.emulator.cluster.statuses import AlreadyExists, ApiFailure
 from aks_wasm.emulator.cluster.trees import Tree
 
@@ -51,7 +51,7 @@ class DeploymentController:
             return [Key(namespace, reference["name"])] if reference["kind"] == "Deployment" else []
         labels = replica_set["metadata"].get("labels")
         candidates = self._store.view(PLURAL, namespace)
-        return [key_of(obj) for obj in candidates if matches(obj["spec"].get("selector"), labels)]
+        return [key_of(obj) for obj in candidates if selects(obj["spec"].get("selector"), labels)]
 
     def reconcile(self, key: Key) -> float | None:
         """Take one Deployment a step further.

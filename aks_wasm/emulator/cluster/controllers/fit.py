@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from aks_wasm.emulator.cluster.controllers.pod_requests import Amounts, amounts, requests_of
 from aks_wasm.emulator.cluster.controllers.pods import is_finished
-from aks_wasm.emulator.cluster.controllers.quantities import Amounts, amounts, requests_of
 from aks_wasm.emulator.cluster.controllers.selection import matches_all, matches_node_selector
 from aks_wasm.emulator.cluster.controllers.tolerations import taints_of, tolerations_of, untolerated
 from aks_wasm.emulator.cluster.trees import Tree, dig

@@ -149,7 +149,8 @@ class JobController:
         self._sum_up(job, ending)
         if failure is not None:
             raise failure
-        return waiting or self._until_deadline(job)
+        waits = [seconds for seconds in (waiting, self._until_deadline(job)) if seconds is not None]
+        return min(waits, default=None)
 
     def _state(self, job: Tree) -> JobState:
         status = job["status"]
@@ -170,7 +171,8 @@ class JobController:
             self._world.delete_pod(job, pod)
         try:
             for index in decision.create:
-                self._world.create_pod(job, job_pods.template_for(job, index))
+                base = None if index is None else f"{job['metadata']['name']}-{index}-"
+                self._world.create_pod(job, job_pods.template_for(job, index), base=base)
         except ApiFailure as failure:
             return failure
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from aks_wasm.emulator.cluster.controllers.selection import matches
+from aks_wasm.emulator.cluster.selectors import selects
 from aks_wasm.emulator.cluster.store import Store
 from aks_wasm.emulator.cluster.trees import Tree
 
@@ -46,7 +46,7 @@ def claim(store: Store, plural: str, owner: Tree, selector: Tree | None) -> list
     """
     claimed: list[Tree] = []
     for obj in store.view(plural, owner["metadata"].get("namespace")):
-        matching = matches(selector, obj["metadata"].get("labels"))
+        matching = selects(selector, obj["metadata"].get("labels"))
         if is_controlled_by(obj, owner):
             if matching:
                 claimed.append(obj)

@@ -8,11 +8,11 @@ from aks_wasm.emulator.cluster.controllers.timestamps import seconds_since
 from aks_wasm.emulator.cluster.trees import Tree, copied
 
 
-def pod_from_template(template: Tree, owner: Tree) -> Tree:
-    """Return the pod that `owner` wants, in its namespace, to be named after it."""
+def pod_from_template(template: Tree, owner: Tree, base: str | None = None) -> Tree:
+    """Return the pod that `owner` wants, in its namespace, to be named after it or `base`."""
     described = template.get("metadata") or {}
     metadata: Tree = {
-        "generateName": f"{owner['metadata']['name']}-",
+        "generateName": base or f"{owner['metadata']['name']}-",
         "namespace": owner["metadata"]["namespace"],
         "ownerReferences": [controller_reference(owner)],
     }

@@ -9,10 +9,11 @@ from typing import Any
 from aks_wasm.emulator.cluster.controllers import pods as podlike
 from aks_wasm.emulator.cluster.controllers.conditions import Condition, drop, put
 from aks_wasm.emulator.cluster.controllers.ownership import claim, controller_of
-from aks_wasm.emulator.cluster.controllers.selection import matches, matches_all
+from aks_wasm.emulator.cluster.controllers.selection import matches_all
 from aks_wasm.emulator.cluster.controllers.timestamps import seconds_since
 from aks_wasm.emulator.cluster.controllers.work import Key, Notice, key_of
 from aks_wasm.emulator.cluster.controllers.world import World
+from aks_wasm.emulator.cluster.selectors import selects
 from aks_wasm.emulator.cluster.statuses import ApiFailure
 from aks_wasm.emulator.cluster.trees import Tree
 
@@ -40,7 +41,7 @@ class ReplicaSetController:
             return [Key(namespace, reference["name"])] if reference["kind"] == "ReplicaSet" else []
         labels = notice.object["metadata"].get("labels")
         candidates = self._store.view(PLURAL, namespace)
-        return [key_of(obj) for obj in candidates if matches(obj["spec"].get("selector"), labels)]
+        return [key_of(obj) for obj in candidates if selects(obj["spec"].get("selector"), labels)]
 
     def reconcile(self, key: Key) -> float | None:
         """Bring one ReplicaSet's pods and status up to date.

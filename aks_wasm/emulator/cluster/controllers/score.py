@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from aks_wasm.emulator.cluster.controllers.fit import NodeLoad, weight_of
 from aks_wasm.emulator.cluster.controllers.ownership import controller_of
-from aks_wasm.emulator.cluster.controllers.quantities import Amounts, requests_of
+from aks_wasm.emulator.cluster.controllers.pod_requests import Amounts, requests_of
 from aks_wasm.emulator.cluster.controllers.selection import matches_term
 from aks_wasm.emulator.cluster.controllers.tolerations import taints_of, tolerations_of, untolerated
 from aks_wasm.emulator.cluster.trees import Tree, dig

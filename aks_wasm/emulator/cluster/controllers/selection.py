@@ -1,21 +1,13 @@
-"""Label selectors and node selectors of API objects (not the `?labelSelector=` text of requests)."""
+"""Plain label maps and node selectors of API objects; cluster/selectors.py has the other selectors."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 
+from aks_wasm.emulator.cluster.selectors import Requirement
 from aks_wasm.emulator.cluster.trees import Tree
 
 Labels = Mapping[str, str]
-
-
-def matches(selector: Tree | None, labels: Labels | None) -> bool:
-    """Tell whether a metav1.LabelSelector matches; none matches nothing, an empty one everything."""
-    if selector is None:
-        return False
-    return matches_all(selector.get("matchLabels"), labels) and all(
-        _holds(expression, labels or {}) for expression in selector.get("matchExpressions") or []
-    )
 
 
 def matches_all(wanted: Labels | None, labels: Labels | None) -> bool:
@@ -40,32 +32,5 @@ def matches_term(term: Tree, node: Tree) -> bool:
     return all(_holds(row, labels) for row in expressions) and all(_holds(row, names) for row in fields)
 
 
-def _holds(expression: Tree, labels: Labels) -> bool:
-    value = labels.get(expression["key"])
-    test = _OPERATORS.get(expression["operator"])
-    return test is not None and test(value, expression.get("values") or [])
-
-
-def _greater(value: str | None, bounds: Sequence[str]) -> bool:
-    return _compared(value, bounds, 1)
-
-
-def _less(value: str | None, bounds: Sequence[str]) -> bool:
-    return _compared(value, bounds, -1)
-
-
-def _compared(value: str | None, bounds: Sequence[str], sign: int) -> bool:
-    try:
-        return value is not None and (int(value) - int(bounds[0])) * sign > 0
-    except (ValueError, IndexError):
-        return False
-
-
-_OPERATORS: dict[str, Callable[[str | None, Sequence[str]], bool]] = {
-    "In": lambda value, values: value in values,
-    "NotIn": lambda value, values: value not in values,
-    "Exists": lambda value, _values: value is not None,
-    "DoesNotExist": lambda value, _values: value is None,
-    "Gt": _greater,
-    "Lt": _less,
-}
+def _holds(row: Tree, labels: Labels) -> bool:
+    return Requirement(row["key"], row["operator"], frozenset(row.get("values") or ())).matches(labels)

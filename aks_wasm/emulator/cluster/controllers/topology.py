@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from aks_wasm.emulator.cluster.controllers.fit import NodeLoad, Refusal, matches_node
 from aks_wasm.emulator.cluster.controllers.pods import is_going
-from aks_wasm.emulator.cluster.controllers.selection import matches
+from aks_wasm.emulator.cluster.selectors import selects
 from aks_wasm.emulator.cluster.trees import Tree, copied, dig
 
 _SPREAD = "node(s) didn't match pod topology spread constraints"
@@ -34,7 +34,7 @@ def _spread_refusal(pod: Tree, load: NodeLoad, loads: Loads) -> Refusal | None:
     for row in rows:
         counts = _counts(pod, row, eligible)
         least = min(counts.values(), default=0) if len(counts) >= row.get("minDomains", 1) else 0
-        own = matches(_spread_selector(pod, row), pod["metadata"].get("labels"))
+        own = selects(_spread_selector(pod, row), pod["metadata"].get("labels"))
         if counts[str(_domain(load, row["topologyKey"]))] + own - least > row["maxSkew"]:
             return Refusal((_SPREAD,), freeable=True)
     return None
@@ -47,7 +47,7 @@ def _counts(pod: Tree, row: Tree, eligible: Iterable[NodeLoad]) -> Counter[str]:
         counts[str(_domain(load, row["topologyKey"]))] += sum(
             other["metadata"]["namespace"] == namespace
             and not is_going(other)
-            and matches(selector, other["metadata"].get("labels"))
+            and selects(selector, other["metadata"].get("labels"))
             for other in load.pods
         )
     return counts
@@ -104,7 +104,7 @@ def _selects(term: Tree, holder: Tree, other: Tree) -> bool:
     everywhere = term.get("namespaceSelector") == {}
     if not everywhere and other["metadata"]["namespace"] not in namespaces:
         return False
-    return matches(term.get("labelSelector"), other["metadata"].get("labels"))
+    return selects(term.get("labelSelector"), other["metadata"].get("labels"))
 
 
 def _share_domain(one: NodeLoad, other: NodeLoad, key: str) -> bool:

@@ -34,14 +34,19 @@ class World:
         kind = "Warning" if warning else "Normal"
         self.store.record_event(involved, reason, message, type=kind, component=self.component)
 
-    def create_pod(self, owner: Tree, template: Tree) -> Tree:
+    def create_pod(self, owner: Tree, template: Tree, *, base: str | None = None) -> Tree:
         """Make one pod of `owner` from a template, defaulted and admitted, and tell of it.
+
+        Args:
+            owner: Whose pod.
+            template: What it is made from.
+            base: What its name begins with; None: the owner's name.
 
         Raises:
             ApiFailure: Admission refuses the pod; a FailedCreate event says so on the owner.
         """
         try:
-            pod = self._created(owner, template)
+            pod = self._created(pod_from_template(template, owner, base))
         except ApiFailure as failure:
             self.tell(owner, "FailedCreate", f"Error creating: {failure.message}", warning=True)
             raise
@@ -54,8 +59,7 @@ class World:
         if self.store.delete("pods", name, pod["metadata"]["namespace"]) is not None:
             self.tell(owner, "SuccessfulDelete", f"Deleted pod: {name}")
 
-    def _created(self, owner: Tree, template: Tree) -> Tree:
-        pod = pod_from_template(template, owner)
+    def _created(self, pod: Tree) -> Tree:
         # Admitted before it has a name, as by the API server: refusals say `pods "web-"` and repeat as one event.
         admission.prepare(self.store, "pods", pod)
         for _ in range(_NAME_ATTEMPTS - 1):

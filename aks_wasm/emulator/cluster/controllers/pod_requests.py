@@ -1,51 +1,34 @@
-"""Resource quantities, and what a pod asks of a node."""
+"""What a pod asks of a node, in numbers."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 
+from aks_wasm.emulator.cluster.quantities import amount
 from aks_wasm.emulator.cluster.trees import Tree
 
-_SUFFIXES = {
-    "n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"), "": Decimal(1),
-    "k": Decimal(10**3), "M": Decimal(10**6), "G": Decimal(10**9),
-    "T": Decimal(10**12), "P": Decimal(10**15), "E": Decimal(10**18),
-    "Ki": Decimal(2**10), "Mi": Decimal(2**20), "Gi": Decimal(2**30),
-    "Ti": Decimal(2**40), "Pi": Decimal(2**50), "Ei": Decimal(2**60),
-}  # fmt: skip
 _CPU = "cpu"
 
 Amounts = Counter[str]  # resource -> amount; cpu in thousandths, everything else in whole units
 
 
 @lru_cache(maxsize=512)
-def quantity(value: str | float) -> Decimal:
-    """Read a resource.Quantity such as `250m`, `1.5Gi`, `1e3` or 2.
-
-    Raises:
-        ValueError: It is none.
-    """
-    text = str(value)
-    number = text.rstrip("numkKMGTPEi")
-    suffix = text[len(number) :]
-    try:
-        return Decimal(number) * _SUFFIXES[suffix]
-    except (InvalidOperation, KeyError):
-        pass
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise ValueError(f"`{text}` is not a quantity") from None
+def _exact(text: str) -> Decimal:
+    return amount(text)
 
 
 def amounts(resources: Tree | None) -> Amounts:
-    """Return a resource list in numbers, rounded up: cpu in thousandths, everything else in whole units."""
+    """Return a resource list in numbers, rounded up: cpu in thousandths, everything else in whole units.
+
+    Raises:
+        ValueError: One of them is no quantity.
+    """
     found: Amounts = Counter()
     for name, value in (resources or {}).items():
-        exact = quantity(value) * (1000 if name == _CPU else 1)
+        exact = _exact(str(value)) * (1000 if name == _CPU else 1)
         found[name] = int(exact.to_integral_value(rounding="ROUND_CEILING"))
     return found
 
