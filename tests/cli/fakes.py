@@ -27,7 +27,7 @@ from aks_wasm.workflows.results import (
 
 @dataclass
 class World:
-    """What is there. `up` calls `half_way` half-way, and ends there with `trouble`; `foreign` belongs to somebody else."""
+    """What is there. Half-way `up` calls `half_way`, and ends with `trouble`; what is `foreign` is somebody else's."""
 
     exists: bool = False
     pools: dict[str, NodePoolState] = field(default_factory=dict)
