@@ -117,7 +117,10 @@ def select(entries: Iterable[str | CustomShim]) -> tuple[Shim, ...]:
     found = problems(entries, install=False)
     if found:
         raise SpecInvalid("shims", found)
-    return tuple(dict.fromkeys(_shim(entry) for entry in entries if entry != NO_SHIM))
+    chosen: dict[str, Shim] = {}
+    for shim in (_shim(entry) for entry in entries if entry != NO_SHIM):
+        chosen.setdefault(shim.handler, shim)
+    return tuple(chosen.values())
 
 
 def find(name: str, entries: Iterable[str | CustomShim]) -> Shim | None:
@@ -143,7 +146,7 @@ def problems(entries: Iterable[str | CustomShim], *, install: bool = True) -> li
         install: Whether they are to be put on nodes; preview pools bring their own.
     """
     found: list[Problem] = []
-    handlers: dict[str, str] = {}
+    handlers: dict[str, tuple[str, str, tuple[Platform, ...]]] = {}
     for number, entry in enumerate(entries):
         place = f"shims.{number}"
         if entry == NO_SHIM:
@@ -155,7 +158,8 @@ def problems(entries: Iterable[str | CustomShim], *, install: bool = True) -> li
         shim = _shim(entry)
         if install and any(platform.sha256 is None for platform in shim.platforms):
             found.append(_unverified(shim, place))
-        if handlers.setdefault(shim.handler, str(entry)) != str(entry):
+        identity = (shim.name, shim.version, shim.platforms)
+        if handlers.setdefault(shim.handler, identity) != identity:
             found.append(Problem(place, f"the handler `{shim.handler}` is taken by another shim"))
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -11,14 +12,18 @@ from aks_wasm.shims.labels import COMPONENT, PROOF, SYSTEM_NAMESPACE, owned
 
 PROBE_COMPONENT = "shim-probe"
 _LONGEST_NAME = 63
+_HASH_DIGITS = 8
 _DEADLINE_SECONDS = 600  # the pod ends by itself even when nobody comes back for it
 _GRACE_SECONDS = 1
 
 
 def probe_name(node: str, runtime_class: str) -> str:
     """Return the probe pod's name, the same for the same node and RuntimeClass."""
-    short = node.removeprefix("aks-")
-    return f"probe-{runtime_class.removeprefix('aks-wasm-')}-{short}"[:_LONGEST_NAME].rstrip("-.")
+    name = f"probe-{runtime_class.removeprefix('aks-wasm-')}-{node.removeprefix('aks-')}"
+    if len(name) <= _LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:_HASH_DIGITS]
+    return f"{name[: _LONGEST_NAME - _HASH_DIGITS - 1].rstrip('-.')}-{digest}"
 
 
 def probe_source(shim: Shim) -> str:

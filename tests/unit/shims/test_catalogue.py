@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from aks_wasm.errors import SpecInvalid
+from aks_wasm.shims.catalogue import Shim, _catalogue, find, preview_shim, problems, select
+from aks_wasm.spec.models import CustomShim, ShimPlatform
+
+SUM = "0" * 64
+
+
+def custom(name: str = "mine", **fields: object) -> CustomShim:
+    platform = ShimPlatform(arch="amd64", location="https://example.com/shim.tar.gz", sha256=SUM)
+    given: dict[str, object] = {"runtime_type": "io.containerd.mine.v1", "platforms": (platform,), **fields}
+    return CustomShim(name=name, **given)  # type: ignore[arg-type]
+
+
+def every_shim() -> list[Shim]:
+    return [select((f"{name}@{version}",))[0] for name, data in _catalogue().items() for version in data["versions"]]
+
+
+def test_a_name_means_the_newest_version() -> None:
+    (spin,) = select(("spin",))
+    assert (spin.version, spin.handler, spin.runtime_class) == (
+        "v0.25.1",
+        "aks-wasm-spin-v0-25-1",
+        "aks-wasm-spin-v0-25-1",
+    )
+    assert (spin.runtime_type, spin.binary) == ("io.containerd.spin.v2", "containerd-shim-spin-v2")
+    assert [platform.arch for platform in spin.platforms] == ["amd64", "arm64"]
+    assert spin.platforms[1].location.endswith("v0.25.1/containerd-shim-spin-v2-linux-aarch64.tar.gz")
+    assert spin.platforms[1].sha256 == "5ca9c9207a146a182dc9c870eaaad1afbf64e1d9a4781228dbf6e7ef90ff2e1f"
+    assert not spin.pinned
+
+
+def test_a_version_can_be_pinned_with_and_without_its_v() -> None:
+    with_v, without = select(("spin@v0.24.0", "spin@0.24.0"))[0], select(("spin@0.24.0",))[0]
+    assert with_v.version == without.version == "v0.24.0"
+    assert with_v.pinned
+
+
+def test_every_entry_of_the_catalogue_is_whole() -> None:
+    for shim in every_shim():
+        assert re.fullmatch(r"aks-wasm-[a-z0-9-]{1,50}", shim.handler)
+        assert re.fullmatch(r"io\.containerd\.[a-z]+\.v[12]", shim.runtime_type)
+        for platform in shim.platforms:
+            assert platform.location.startswith("https://github.com/")
+            assert "{" not in platform.location
+            assert platform.sha256 is None or re.fullmatch(r"[0-9a-f]{64}", platform.sha256)
+
+
+def test_no_two_archives_have_the_same_sum() -> None:
+    sums = [p.sha256 for shim in every_shim() for p in shim.platforms if p.sha256]
+    assert len(sums) == len(set(sums))
+
+
+def test_a_misspelt_name_is_answered_with_the_near_one() -> None:
+    (problem,) = problems(("spiin",))
+    assert (problem.field, problem.message, problem.hint) == (
+        "shims.0",
+        "there is no shim `spiin`",
+        "did you mean `spin`?",
+    )
+    assert "known are spin" in (problems(("krustlet",))[0].hint or "")
+
+
+def test_an_unknown_version_is_answered_with_the_known_ones() -> None:
+    (problem,) = problems(("spin", "spin@v9"))
+    assert problem.field == "shims.1"
+    assert "v0.25.1" in (problem.hint or "")
+
+
+def test_select_tells_every_problem_at_once() -> None:
+    with pytest.raises(SpecInvalid) as caught:
+        select(("spiin", "wasmtine"))
+    assert len(caught.value.problems) == 2
+
+
+def test_what_nobody_verified_is_not_installed_but_may_come_with_a_preview_pool() -> None:
+    (problem,) = problems(("slight",))
+    assert "SHA-256" in problem.message
+    assert "custom entry" in (problem.hint or "")
+    assert problems(("slight",), install=False) == []
+    assert problems(("spin", "wasmtime")) == []
+
+
+def test_a_custom_shim_gets_a_handler_of_its_own_or_the_one_it_names() -> None:
+    (plain,) = select((custom(version="1.2"),))
+    assert (plain.handler, plain.binary, plain.runs) == ("aks-wasm-mine-1-2", "containerd-shim-mine-v1", None)
+    (named,) = select((custom(handler="fast", runtime_type="/opt/bin/containerd-shim-fast-v1"),))
+    assert (named.handler, named.runtime_class, named.binary) == ("fast", "fast", "containerd-shim-fast-v1")
+
+
+def test_two_shims_of_one_handler_are_refused() -> None:
+    (problem,) = problems((custom("a", handler="same"), custom("b", handler="same")))
+    assert "`same` is taken" in problem.message
+
+
+def test_none_is_no_shim() -> None:
+    assert select(("none", "spin")) == select(("spin",))
+    assert problems(("none",)) == []
+
+
+def test_a_workload_finds_its_shim_among_the_specs_or_in_the_catalogue() -> None:
+    entries = ("spin@v0.24.0", custom())
+    assert find("spin", entries) == select(entries)[0]
+    assert find("mine", entries) == select(entries)[1]
+    assert find("wasmtime", entries) == select(("wasmtime",))[0]
+    assert find("nothing", entries) is None
+
+
+@pytest.mark.parametrize(
+    ("entry", "runtime_class", "handler", "label"),
+    [
+        ("spin", "wasmtime-spin-v2", "spin-v0-15-1", "kubernetes.azure.com/wasmtime-spin-v2"),
+        ("spin@v0.15.1", "wasmtime-spin-v2", "spin-v0-15-1", "kubernetes.azure.com/wasmtime-spin-v2"),
+        ("spin@v0.8.0", "wasmtime-spin-v1", "spin-v0-8-0", "kubernetes.azure.com/wasmtime-spin-v1"),
+        ("slight", "wasmtime-slight-v1", "slight", "kubernetes.azure.com/wasmtime-slight-v1"),
+    ],
+)
+def test_preview_pools_bring_runtimes_under_the_services_names(
+    entry: str, runtime_class: str, handler: str, label: str
+) -> None:
+    brought = preview_shim(select((entry,))[0])
+    assert brought is not None
+    runtime = brought.preview
+    assert runtime is not None
+    assert (runtime.runtime_class, runtime.handler, runtime.node_label) == (runtime_class, handler, label)
+
+
+def test_preview_pools_bring_no_other_versions_and_no_other_shims() -> None:
+    assert preview_shim(select(("spin@v0.25.1",))[0]) is None
+    assert preview_shim(select(("wasmtime",))[0]) is None
+    assert preview_shim(select((custom(),))[0]) is None
+    brought = preview_shim(select(("spin",))[0])
+    assert brought is not None
+    assert (brought.version, brought.probe) == ("v0.15.1", "serves")
