@@ -38,7 +38,7 @@ def agree_to_deletion(app: AppContext, run: Run, *, expired: bool, yes: bool) ->
     if yes:
         return
     if expired:
-        app.confirm("delete every cluster of ours whose time is up?", yes=yes)
+        app.confirm("delete what has outlived its expiry mark?", yes=yes)
         return
     things = app.use_cases.plan_down(run)
     for thing in things:

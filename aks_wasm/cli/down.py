@@ -18,7 +18,7 @@ app = typer_app()
 def down(
     context: typer.Context,
     *,
-    expired: Annotated[bool, typer.Option("--expired", help="Delete every cluster of ours whose time is up")] = False,
+    expired: Annotated[bool, typer.Option("--expired", help="Delete only what has outlived its expiry mark")] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until nothing is left")] = True,
     yes: Yes = False,
 ) -> None:

@@ -57,9 +57,9 @@ class UseCases:
 
     def feature(self, run: Run, verb: str) -> ActionResult:
         """Show, register or unregister the preview feature."""
-        from aks_wasm.workflows import feature
+        from aks_wasm.workflows.feature import register, show, unregister
 
-        return {"show": feature.show, "register": feature.register, "unregister": feature.unregister}[verb](run)
+        return {"show": show, "register": register, "unregister": unregister}[verb](run)
 
     def list_node_pools(self, run: Run) -> ListResult:
         """List the cluster's node pools."""
@@ -79,7 +79,7 @@ class UseCases:
         """Change a node pool's size."""
         from aks_wasm.workflows.node_pools import scale_node_pool
 
-        return scale_node_pool(run, name, count, minimum, maximum)
+        return scale_node_pool(run, name, count=count, minimum=minimum, maximum=maximum)
 
     def delete_node_pool(self, run: Run, name: str) -> ActionResult:
         """Delete a node pool."""

@@ -141,4 +141,4 @@ def test_every_result_can_be_rendered_in_every_format(cli: CommandLine) -> None:
 
     result = WorldUseCases(cli.world).status(run)
     for output in ("table", "json", "yaml", "name"):
-        assert "hello" in render_result(result, output, 80)  # type: ignore[arg-type]
+        assert "hello" in render_result(result, output, 80)
