@@ -7,7 +7,8 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from azure.core.pipeline.policies import RetryPolicy
+from azure.core.exceptions import DecodeError
+from azure.core.pipeline.policies import RetryPolicy, SansIOHTTPPolicy
 
 from aks_wasm import __version__
 from aks_wasm.errors import ServiceError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 LONGEST_RETRY_AFTER = 10.0  # seconds the SDK may sleep without hearing Ctrl+C; what is longer is waited for by us
 _OURS_TO_WAIT_FOR = (409, 412, 429)  # of a write: operations.py waits, by the clock that Ctrl+C stops
+_SHOWN = 500  # characters of an answer that makes no sense, for the details of the error
 
 
 class ShortRetry(RetryPolicy[Any, Any]):
@@ -46,6 +48,21 @@ class ShortRetry(RetryPolicy[Any, Any]):
         if (self.get_retry_after(response) or 0.0) > LONGEST_RETRY_AFTER:
             return False
         return bool(super().is_retry(settings, response))
+
+
+class NoPages(SansIOHTTPPolicy[Any, Any]):
+    """Refuses a web page that a proxy sends with status 200; the SDK would stumble over it unexplained."""
+
+    def on_response(self, request: Any, response: Any) -> None:
+        """Look at the content type.
+
+        Raises:
+            DecodeError: It is a page.
+        """
+        del request
+        kind = response.http_response.headers.get("content-type", "")
+        if response.http_response.status_code < 400 and kind.startswith("text/html"):
+            raise DecodeError(f"a web page instead of a document, of type {kind}")
 
 
 class Clients:
@@ -75,6 +92,7 @@ class Clients:
                 policies.RequestIdPolicy(),
                 policies.HeadersPolicy({"Accept": "application/json"}),
                 policies.UserAgentPolicy(user_agent=f"aks-wasm/{__version__}"),
+                NoPages(),
                 ShortRetry(),
                 ARMChallengeAuthenticationPolicy(self.credential, self.connection.scope),
             ]
@@ -130,8 +148,7 @@ class Clients:
         """
         response = self.send("GET", path, **{"api-version": api_version, **params})
         response.raise_for_status()
-        document: dict[str, Any] = response.json()
-        return document
+        return json_of(response)
 
     def read_all(self, path: str, api_version: str, **params: str) -> list[dict[str, Any]]:
         """GET a list, page after page."""
@@ -140,7 +157,7 @@ class Clients:
         while next_link := page.get("nextLink"):
             response = self.send("GET", next_link)
             response.raise_for_status()
-            page = response.json()
+            page = json_of(response)
             items += page.get("value", ())
         return items
 
@@ -162,15 +179,31 @@ class Clients:
         return {
             "base_url": self.connection.endpoint,
             "credential_scopes": [self.connection.scope],
+            "per_call_policies": [NoPages()],
             "retry_policy": ShortRetry(),
             "transport": self._transport,
             "user_agent": f"aks-wasm/{__version__}",
         }
 
 
+def json_of(response: Any) -> dict[str, Any]:
+    """Return a response's JSON object.
+
+    Raises:
+        DecodeError: It is something else, for example a proxy's page.
+    """
+    try:
+        document = response.json()
+    except ValueError as error:
+        raise DecodeError(f"not JSON: {response.text()[:_SHOWN]}", error=error) from error
+    if not isinstance(document, dict):
+        raise DecodeError(f"not a JSON object: {response.text()[:_SHOWN]}")
+    return document
+
+
 def document_of(response: Any, _model: Any, _headers: Any) -> Any:
     """Pass as `cls` to an SDK operation to get ARM's own document instead of the SDK's model."""
-    return response.http_response.json()
+    return json_of(response.http_response)
 
 
 def answer_of(response: Any, _model: Any, _headers: Any) -> Any:

@@ -223,7 +223,9 @@ def error_from(fault: ArmFault, doing: str, *, hint: str | None = None) -> AksWa
 
 def from_arm(error: AzureError, doing: str) -> AksWasmError:
     """Return our error for the SDK's, by code, then by HTTP status, then by kind of failure."""
-    if isinstance(error, ClientAuthenticationError) and _is_sign_in(error):
+    if is_sign_in_failure(error):
+        if (cause := _lost_connection(error)) is not None:
+            return _unreachable(redacted(cause.message), doing, "the sign-in service")
         words = redacted(error.message)
         first = words.strip().splitlines()[0].rstrip(".") if words.strip() else "no credential works"
         return NotSignedIn(f"cannot sign in to Azure: {first}", hint=_SIGN_IN_HINT, details=words)
@@ -238,7 +240,7 @@ def from_arm(error: AzureError, doing: str) -> AksWasmError:
         return error_from(fault_in(error), doing)
     words = redacted(str(error.message or error))
     if isinstance(error, ServiceRequestError | ServiceResponseError):
-        return _unreachable(words, doing)
+        return _unreachable(words, doing, "Resource Manager")
     return ServiceError(f"cannot {doing}: {words}", details=words)
 
 
@@ -261,17 +263,26 @@ def _is_sign_in(error: ClientAuthenticationError) -> bool:
     return response is None or "/oauth2/" in str(getattr(response, "url", "") or getattr(response.request, "url", ""))
 
 
-def _unreachable(words: str, doing: str) -> Unreachable:
+def _lost_connection(error: BaseException | None) -> AzureError | None:
+    """Return why no token could be had, when that is the network: azure-identity keeps it as the cause."""
+    while error is not None:
+        if isinstance(error, ServiceRequestError | ServiceResponseError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _unreachable(words: str, doing: str, who: str) -> Unreachable:
     if "CERTIFICATE_VERIFY_FAILED" in words:
         return Unreachable(
-            f"cannot {doing}: the endpoint's certificate is not trusted",
+            f"cannot {doing}: the certificate of {who} is not trusted",
             code="CertificateNotTrusted",
             hint="set REQUESTS_CA_BUNDLE to a file that has the endpoint's certificate authority",
             details=words,
         )
     return Unreachable(
-        f"cannot {doing}: Resource Manager does not answer",
-        hint="look at the network, HTTPS_PROXY and AKS_WASM_ARM_ENDPOINT; then run the same command again",
+        f"cannot {doing}: {who} does not answer",
+        hint="look at the network, HTTPS_PROXY and the endpoints; then run the same command again",
         details=words,
     )
 

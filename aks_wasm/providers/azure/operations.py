@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError, ServiceResponseError
 
 from aks_wasm.errors import AksWasmError, OperationInProgress, ServiceError, TimedOut
+from aks_wasm.providers.azure.clients import json_of
 from aks_wasm.providers.azure.errors import (
     error_from,
     fault_in,
@@ -16,7 +17,6 @@ from aks_wasm.providers.azure.errors import (
     from_arm,
     is_sign_in_failure,
     parse_fault,
-    translated,
 )
 from aks_wasm.waits import Clock, Patience, Seen, wait_until
 
@@ -148,8 +148,7 @@ def _look_at_status(clients: Clients, url: str, doing: str) -> Seen[Outcome]:
     response = clients.send("GET", url)
     if (seen := _not_an_answer(response, doing)) is not None:
         return seen
-    with translated(doing):
-        body = response.json()
+    body = json_of(response)
     status = str(body.get("status") or "")
     if not status:
         raise ServiceError(f"cannot {doing}: the operation's state has no `status`", code="NoOperationStatus")

@@ -212,14 +212,14 @@ class AzureProvider:
         Raises:
             UsageError: No registry is configured.
         """
-        del spec, patience
+        del spec
         if self._registry is None:
             raise UsageError(
                 f"there is no registry to push `{image.name}` to",
                 code="NoRegistry",
                 hint="set `registry.login` in the file or AKS_WASM_REGISTRY, for example `myregistry.azurecr.io`",
             )
-        self._registry.push(image)
+        self._registry.push(image, patience.on_state)
 
     def token(self, scope: str = KUBERNETES_SCOPE) -> tuple[str, int]:
         """Return a bearer token and when it ends (seconds since 1970), for `kube-token` and registries."""

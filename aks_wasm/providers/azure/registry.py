@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
+
+from aks_wasm.events import Progress
+from aks_wasm.providers.azure.errors import translated
 
 if TYPE_CHECKING:
     from aks_wasm.providers.azure.clients import Clients
@@ -23,8 +27,14 @@ class ImageRegistry:
         self.prefix = prefix.rstrip("/")
         self._clients = clients
 
-    def push(self, image: ImageArchive) -> None:
-        """Push an image that is not there yet."""
+    def push(self, image: ImageArchive, on_state: Progress) -> None:
+        """Push an image that is not there yet; docker's login is used, else the account's own at an ACR."""
         from aks_wasm.wasm.registry import push
+        from aks_wasm.wasm.registry_login import Credentials, docker_config_file
 
-        push(image, image.name)
+        credentials = Credentials(docker_config=docker_config_file(os.environ), entra_token=self._token)
+        push(image, credentials=credentials, verify=self._clients.connection.ca_file or True, on_state=on_state)
+
+    def _token(self) -> str:
+        with translated(f"get a token for the registry `{self.prefix}`"):
+            return self._clients.credential.get_token(self._clients.connection.scope).token
