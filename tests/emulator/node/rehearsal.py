@@ -189,6 +189,23 @@ class Rehearsal:
         return b"".join(pieces).decode()
 
 
+async def eventually(holds: Callable[[], Any]) -> None:
+    """Wait for something the store does not tell of, such as the end of a process."""
+    async with asyncio.timeout(PATIENCE):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+def container_processes(folder: Path) -> list[int]:
+    """Return the process ids of containers whose files are below the folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and str(folder).encode() in (entry / "cmdline").read_bytes():
+                found.append(int(entry.name))
+    return found
+
+
 @contextlib.asynccontextmanager
 async def rehearse(folder: Path, *pools: NodePoolProfile) -> AsyncIterator[Rehearsal]:
     """Run the nodes of a cluster whose state is in the folder; a second time it is the same cluster again."""
