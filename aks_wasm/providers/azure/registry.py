@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import os
 from typing import TYPE_CHECKING
 
 from aks_wasm.events import Progress
@@ -27,14 +28,14 @@ class ImageRegistry:
         self.prefix = prefix.rstrip("/")
         self._clients = clients
 
-    def push(self, image: ImageArchive, on_state: Progress) -> None:
-        """Push an image that is not there yet; docker's login is used, else the account's own at an ACR."""
+    def push(self, image: ImageArchive) -> None:
+        """Push an image that is not there yet."""
         from aks_wasm.wasm.registry import push
         from aks_wasm.wasm.registry_login import Credentials, docker_config_file
 
-        credentials = Credentials(docker_config=docker_config_file(os.environ), entra_token=self._token)
-        push(image, credentials=credentials, verify=self._clients.connection.ca_file or True, on_state=on_state)
-
-    def _token(self) -> str:
-        with translated(f"get a token for the registry `{self.prefix}`"):
-            return self._clients.credential.get_token(self._clients.connection.scope).token
+        connection = self._clients.connection
+        credentials = Credentials(
+            docker_config=docker_config_file(os.environ),
+            entra_token=lambda: self._clients.credential.get_token(connection.scope).token,
+        )
+        push(image, credentials=credentials, verify=connection.ca_file or True)
