@@ -71,6 +71,10 @@ class NodeAgents:
             await asyncio.gather(balancing, *tasks, *self._endings, return_exceptions=True)
             self._workers.clear()
 
+    def balanced(self) -> list[str]:
+        """Return the names (`namespace/name`) of the Services that are listened for at this moment."""
+        return self._balancers.listening()
+
     def open_log(  # noqa: PLR0913 - the options of `kubectl logs`
         self,
         namespace: str,

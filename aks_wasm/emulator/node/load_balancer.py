@@ -56,6 +56,10 @@ class LoadBalancers:
                 await balancer.close()
             self._open.clear()
 
+    def listening(self) -> list[str]:
+        """Return the names (`namespace/name`) of the Services that are listened for."""
+        return ["/".join(key) for key in self._open]
+
     async def _reconcile(self, key: _Key, service: dict[str, Any] | None, before: asyncio.Task[None] | None) -> None:
         if before is not None:
             await asyncio.wait([before])

@@ -22,10 +22,15 @@ async def nodes(tmp_path: Path) -> AsyncIterator[Rehearsal]:
 
 
 @pytest.fixture
-def hello_image(nodes: Rehearsal) -> str:
+def hello() -> dict[str, bytes]:
+    """The files of the built-in service."""
     with hello_files() as files:
-        content = {path.name: path.read_bytes() for path in files.service.parent.iterdir() if path.suffix != ".c"}
-    nodes.image("hello:1", content)
+        return {path.name: path.read_bytes() for path in files.service.parent.iterdir() if path.suffix != ".c"}
+
+
+@pytest.fixture
+def hello_image(nodes: Rehearsal, hello: dict[str, bytes]) -> str:
+    nodes.image("hello:1", hello)
     return "hello:1"
 
 
