@@ -92,6 +92,11 @@ class ArmServer:
         self._thread.join(ANSWER_SECONDS)
         assert not self._thread.is_alive()
 
+    def restart(self) -> None:
+        """Stop and start again: the fleet's clusters and the state are as they were."""
+        self.stop()
+        self.start()
+
     def do(self, work: Callable[[], T]) -> T:
         """Call something where the server lives."""
 
