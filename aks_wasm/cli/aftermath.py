@@ -45,7 +45,9 @@ class Aftermath:
             return ""
         if app.command == "up":
             lines = [*self._existing(), f"go on:     {go_on}"]
-            return "\n".join([*lines, f"clean up:  {shlex.join([PROGRAM, 'down', *spec_arguments(app.options)])}"])
+            if self.observed is None or _things(self.observed):
+                lines.append(f"clean up:  {shlex.join([PROGRAM, 'down', *spec_arguments(app.options)])}")
+            return "\n".join(lines)
         if isinstance(self.error, Interrupted) and app.command not in ("status", "workload logs"):
             return f"what was begun goes on over there; nothing was undone\ngo on:     {go_on}"
         return ""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from aks_wasm.workflows.results import Result
 
 DEFAULT_TIMEOUT = "45m"  # an AKS cluster takes 4 to 10 minutes, a slow region with a busy queue some three times that
+SHOW_CURSOR = b"\x1b[?25h\n"  # the live display hides it
 
 
 def _open_run(settings: Settings, spec: ClusterSpec, emit: EventSink, clock: Clock, timeout: float) -> Run:
@@ -146,7 +147,7 @@ class AppContext:
     @cached_property
     def interrupts(self) -> Interrupts:
         """What Ctrl+C does."""
-        return Interrupts(self._end_waits, self.say)
+        return Interrupts(self._end_waits, self.say, self._leave)
 
     def emit(self, event: Event) -> None:
         """Show an event and remember what it says of a step."""
@@ -158,6 +159,11 @@ class AppContext:
 
         if isinstance(self.clock, SystemClock):
             self.clock.interrupt()
+
+    def _leave(self, code: int) -> None:
+        if self.terminal.redraws:
+            os.write(2, SHOW_CURSOR)
+        os._exit(code)
 
     # Work.
 

@@ -12,6 +12,7 @@ from typing import Any
 
 EXIT_CODE = 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+TELLING_SECONDS = 1.0  # a line on stderr takes no time, unless nobody takes it off a full pipe
 
 
 class Interrupts:
@@ -28,6 +29,7 @@ class Interrupts:
         self._tell = tell
         self._leave = leave
         self._count = 0
+        self._telling: threading.Thread | None = None
         self.in_order = False
 
     @contextmanager
@@ -40,6 +42,8 @@ class Interrupts:
         try:
             yield
         finally:
+            if self._telling is not None:
+                self._telling.join(TELLING_SECONDS)
             for number, handler in before.items():
                 signal.signal(number, handler)
 
@@ -51,4 +55,7 @@ class Interrupts:
         self._stop()
         if not self.in_order:
             raise KeyboardInterrupt(number)
-        self._tell("stopping; press Ctrl+C again to leave at once")
+        # In a thread of its own: the signal may have come in the middle of a write to the very stream.
+        text = "stopping; press Ctrl+C again to leave at once"
+        self._telling = threading.Thread(target=self._tell, args=(text,), daemon=True)
+        self._telling.start()

@@ -40,10 +40,11 @@ class Terminal:
     def look(cls, environment: Mapping[str, str] | None = None) -> Terminal:
         """Look at this process's streams; NO_COLOR, TERM=dumb and CI are honoured."""
         source = os.environ if environment is None else environment
-        able = source.get("TERM") != "dumb" and source.get("CI", "") in ("", "false", "0")
+        recorded = source.get("CI", "") not in ("", "false", "0")
+        able = source.get("TERM") != "dumb" and not recorded
         redraws = able and sys.stderr.isatty()
         return cls(
-            prompts=sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty() and able,
+            prompts=sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty() and not recorded,
             redraws=redraws,
             redraws_output=able and sys.stdout.isatty(),
             colour=redraws and not source.get("NO_COLOR"),

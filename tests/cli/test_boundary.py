@@ -98,9 +98,11 @@ def test_the_second_signal_leaves_at_once() -> None:
     said: list[str] = []
     interrupts = Interrupts(lambda: None, said.append, left.append)
     interrupts.in_order = True
-    interrupts.handle(signal.SIGINT, None)
+    with interrupts.watched():
+        signal.raise_signal(signal.SIGINT)
     assert (left, len(said)) == ([], 1)
-    interrupts.handle(signal.SIGTERM, None)
+    with interrupts.watched():
+        signal.raise_signal(signal.SIGTERM)
     assert left == [130]
 
 

@@ -212,3 +212,15 @@ def test_status_watch_redraws_a_terminal_and_refuses_documents(cli: CommandLine)
     cli.clock, cli.terminal = FakeClock(lambda time: time > 2), Terminal(redraws_output=True)
     assert cli("status", "--watch").stdout.count("\x1b[H\x1b[2J") == 2
     assert cli("status", "--watch", "-o", "json").exit_code == 2
+
+
+def test_a_failed_up_that_left_nothing_has_nothing_to_clean_up(cli: CommandLine) -> None:
+    cli.world.trouble = NoCapacity("no room")
+
+    def clean_up() -> None:
+        cli.world.exists = False
+
+    cli.world.half_way = clean_up
+    stderr = cli("up", "--local").stderr
+    assert "nothing was left behind\ngo on:     aks-wasm up --local" in stderr
+    assert "clean up:" not in stderr

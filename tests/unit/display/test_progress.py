@@ -199,7 +199,7 @@ def test_no_color_a_dumb_terminal_and_ci_are_honoured(
     for name in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(f"sys.{name}", Screen())
     terminal = Terminal.look(environment)
-    assert (terminal.redraws, terminal.colour, terminal.prompts) == (redraws, colour, redraws)
+    assert (terminal.redraws, terminal.colour, terminal.prompts) == (redraws, colour, "CI" not in environment)
 
 
 def test_pipes_are_no_terminals(capsys: pytest.CaptureFixture[str]) -> None:
