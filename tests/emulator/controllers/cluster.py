@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from aks_wasm.emulator.clock import Pace
+from aks_wasm.emulator.cluster import bootstrap
 from aks_wasm.emulator.cluster.controllers import Controllers
 from aks_wasm.emulator.cluster.store import Store
 from aks_wasm.emulator.cluster.trees import now
@@ -121,6 +122,7 @@ async def running(folder: Path, pace: Pace | None = None) -> AsyncIterator[Clust
     """Run a cluster whose state is in `folder`; what was there before goes on."""
     documents = Documents(folder / "state.db")
     cluster = Cluster(Store(documents, "clusters/test"))
+    bootstrap.fill(cluster.store)  # as the API server does when it starts
     tasks = [
         asyncio.create_task(Controllers(cluster.store, pace or Pace(0)).run()),
         asyncio.create_task(cluster.kubelet.run()),

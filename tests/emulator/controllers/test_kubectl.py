@@ -144,7 +144,7 @@ async def test_kubectl_rolls_out_scales_undoes_and_deletes_a_deployment(kubectl:
 
 
 async def test_kubectl_waits_for_a_job_and_deletes_its_namespace(kubectl: Kubectl):
-    await kubectl("create", "namespace", "shop")
+    await kubectl("apply", "-f", "-", given={"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})
     await kubectl("apply", "-n", "shop", "-f", "-", given=JOB)
     await kubectl("wait", "-n", "shop", "job/sum", "--for=condition=complete")
     described = await kubectl("describe", "-n", "shop", "job/sum")

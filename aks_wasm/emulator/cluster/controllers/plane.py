@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aks_wasm.emulator.clock import Pace
-from aks_wasm.emulator.cluster.controllers.bootstrap import furnish
+from aks_wasm.emulator.cluster.controllers.addons import furnish
 from aks_wasm.emulator.cluster.controllers.daemon_set import DaemonSetController
 from aks_wasm.emulator.cluster.controllers.deployment import DeploymentController
 from aks_wasm.emulator.cluster.controllers.endpoints import EndpointController

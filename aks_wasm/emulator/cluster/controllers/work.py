@@ -86,8 +86,15 @@ class ControlLoop:
             notice = Notice(plural, kind, obj)
             for controller in self._controllers:
                 if not controller.watches or plural in controller.watches:
-                    for key in controller.keys(notice):
-                        self._add((controller, key))
+                    self._hear(controller, notice)
+
+    def _hear(self, controller: Controller, notice: Notice) -> None:
+        try:
+            for key in controller.keys(notice):
+                self._add((controller, key))
+        except Exception:
+            # As below: an object nobody can make sense of concerns nobody.
+            log.exception("%s: %s/%s", type(controller).__name__, *key_of(notice.object))
 
     def _add(self, item: Item) -> None:
         self._waiting.setdefault(item)

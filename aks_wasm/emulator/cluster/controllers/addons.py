@@ -1,4 +1,4 @@
-"""What a new AKS cluster holds before anybody writes to it; the objects are in bootstrap.yaml."""
+"""What AKS adds to a new cluster: RuntimeClasses and StorageClasses; the objects are in addons.yaml."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aks_wasm.emulator.cluster.trees import Tree
 
 
 def furnish(store: Store) -> None:
-    """Make what is missing of a new cluster's objects; what is there stays as it is."""
+    """Make what is missing; what is there stays as it is."""
     for obj in _objects():
         plural = _plural(obj)
         metadata = obj["metadata"]
@@ -23,7 +23,7 @@ def furnish(store: Store) -> None:
 
 @cache
 def _objects() -> tuple[Tree, ...]:
-    text = files(__package__).joinpath("bootstrap.yaml").read_text(encoding="utf-8")
+    text = files(__package__).joinpath("addons.yaml").read_text(encoding="utf-8")
     # The C loader is ten times as fast and in every wheel of PyYAML.
     return tuple(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
 
