@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from aks_wasm.providers.azure.provider import AzureProvider
 from aks_wasm.providers.base import Provider
 from aks_wasm.providers.embedded.provider import EmbeddedProvider
 from aks_wasm.settings import Settings
-from aks_wasm.spec.models import ClusterSpec
+from aks_wasm.spec.models import ClusterSpec, Metadata
 from tests.contract.targets import Target
 from tests.running_emulator import RunningEmulator
 
@@ -50,6 +51,19 @@ def target_on(kind: str, request: pytest.FixtureRequest) -> Target:
     return Target(kind, emulator, lambda spec: open_azure(emulator, spec), route)  # type: ignore[arg-type]
 
 
+@pytest.fixture(scope="session")
+def azure_today(emulator: RunningEmulator) -> Iterator[AzureProvider]:
+    """A provider that the tests share, as the steps of a run do: signed in once, closed before its emulator stops."""
+    with closing(open_azure(emulator, ClusterSpec(metadata=Metadata(name="any")))) as provider:
+        yield provider
+
+
+@pytest.fixture(scope="session")
+def azure_of_2022(emulator_2022: RunningEmulator) -> Iterator[AzureProvider]:
+    with closing(open_azure(emulator_2022, ClusterSpec(metadata=Metadata(name="any")))) as provider:
+        yield provider
+
+
 @pytest.fixture(params=["azure", "azure-2022", "embedded"])
 def target(request: pytest.FixtureRequest) -> Target:
     return target_on(request.param, request)
@@ -61,8 +75,9 @@ def azure(request: pytest.FixtureRequest) -> Target:
 
 
 @pytest.fixture
-def provider(request: pytest.FixtureRequest) -> Iterator[Provider]:
+def provider(request: pytest.FixtureRequest) -> Provider:
     target: Target = request.getfixturevalue("azure" if "azure" in request.fixturenames else "target")
-    opened = target.open(target.spec())
-    yield opened
-    opened.close()
+    if target.kind == "embedded":
+        return target.open(target.spec())
+    shared: Provider = request.getfixturevalue("azure_of_2022" if target.kind == "azure-2022" else "azure_today")
+    return shared
