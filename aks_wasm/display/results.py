@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from aks_wasm.workflows.results import Result, Table
 API_VERSION = "aks-wasm/v1"
 OutputFormat = Literal["table", "json", "yaml", "name"]
 GAP = "  "
+NARROWEST_TEXT = 20  # columns; text that has less room than this is better read below its name than beside it
 
 
 def document_of(result: Result) -> dict[str, Any]:
@@ -64,16 +66,18 @@ def render_table(table: Table, width: int) -> str:
         return f"{title}nothing\n"
     rows = [tuple(one_line(cell) or "-" for cell in row) for row in table.rows]
     widths = [max(len(row[column]) for row in [table.columns, *rows]) for column in range(len(table.columns))]
-    # The last column is never padded, so only its longest cell counts; free text stands there.
-    fits = sum(widths) + len(GAP) * (len(widths) - 1) <= width
-    if not fits and (len(rows) == 1 or sum(widths[:-1]) + len(GAP) * (len(widths) - 1) > width):
+    before_last = sum(widths[:-1]) + len(GAP) * (len(widths) - 1)
+    if before_last + widths[-1] > width and (len(rows) == 1 or before_last + NARROWEST_TEXT > width):
         return title + "\n".join(_record(table.columns, row) for row in rows)
-    return title + "".join(_line(row, widths) for row in [table.columns, *rows])
+    return title + "".join(_lines(row, widths, width - before_last) for row in [table.columns, *rows])
 
 
-def _line(row: tuple[str, ...], widths: list[int]) -> str:
-    padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-    return GAP.join(padded).rstrip() + "\n"
+def _lines(row: tuple[str, ...], widths: list[int], room: int) -> str:
+    """Return a row; the last column, where free text stands, goes on below itself when it is long."""
+    text = textwrap.wrap(row[-1], max(room, NARROWEST_TEXT), break_long_words=False, break_on_hyphens=False) or [""]
+    head = "".join(cell.ljust(width) + GAP for cell, width in zip(row[:-1], widths, strict=False))
+    below = " " * len(head)
+    return "".join(f"{below if number else head}{line}".rstrip() + "\n" for number, line in enumerate(text))
 
 
 def _record(columns: tuple[str, ...], row: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -145,7 +146,7 @@ class ClusterResult:
             ("Workloads", self.workloads),
         ]
         if self.kind == "PlanResult":
-            layers = [("Plan", self.steps)]
+            return [Table(("STEP", "WHAT IT DOES"), tuple((step.name, step.summary) for step in self.steps))]
         return [records_table(records, title) for title, records in layers if records]
 
     def names(self) -> list[str]:
@@ -195,7 +196,7 @@ class ActionResult:
 
     def tables(self) -> list[Table]:
         """Return the values side by side."""
-        return [Table(tuple(key.upper() for key in self.values), (tuple(_cell(v) for v in self.values.values()),))]
+        return [Table(tuple(_heading(key) for key in self.values), (tuple(_cell(v) for v in self.values.values()),))]
 
     def names(self) -> list[str]:
         """Return the one name."""
@@ -222,9 +223,15 @@ def _camel_key(name: str) -> str:
     return head + "".join(word.capitalize() for word in rest)
 
 
+def _heading(key: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", key).upper()
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.1f}" if isinstance(value, float) else str(value)

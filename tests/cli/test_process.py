@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 PROGRAM = "from aks_wasm.cli.main import main; main()"
-IN_A_WORLD = """
-import sys
+WAIT = 'wait_until(lambda: Seen("Creating"), what="cluster `hello`", patience=Patience(60, clock))'
+STUBBORN = "threading.Event().wait()"  # as a request that does not come back
+IN_A_WORLD = f"""
+import sys, threading
 from pathlib import Path
 from aks_wasm.cli.context import AppContext
 from aks_wasm.cli.main import app
@@ -25,7 +27,7 @@ clock = SystemClock()
 
 def wait():
     print("ready", file=sys.stderr, flush=True)
-    wait_until(lambda: Seen("Creating"), what="cluster `hello`", patience=Patience(60, clock))
+    {WAIT}
 
 def lines():
     print("ready", file=sys.stderr, flush=True)
@@ -82,6 +84,18 @@ def test_ctrl_c_in_a_real_process_keeps_its_contract() -> None:
     assert "Traceback" not in err
 
 
+def test_a_second_ctrl_c_leaves_at_once() -> None:
+    process = start(IN_A_WORLD.replace(WAIT, STUBBORN), "up")
+    assert process.stderr is not None
+    while "ready" not in process.stderr.readline():
+        pass
+    process.send_signal(signal.SIGINT)
+    assert "press Ctrl+C again" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+
+
 def test_a_reader_that_leaves_ends_the_stream_quietly() -> None:
     process = start(IN_A_WORLD, "workload", "logs", "hello", "-f")
     assert process.stdout is not None
@@ -97,7 +111,7 @@ def test_a_reader_that_leaves_ends_the_stream_quietly() -> None:
 def test_talk_that_nobody_reads_does_not_stop_the_work() -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    code = "from tests.cli.fakes import *; " + IN_A_WORLD.replace("World(half_way=wait)", "World()")
+    code = IN_A_WORLD.replace("World(half_way=wait)", "World()")
     with os.fdopen(writing, "w") as closed:
         done = subprocess.run(
             [sys.executable, "-c", code, "up", "-o", "name"],

@@ -13,6 +13,7 @@ from aks_wasm.workflows.results import (
     ClusterState,
     ListResult,
     NodePoolState,
+    StepRecord,
     Table,
     WorkloadState,
 )
@@ -76,9 +77,28 @@ def test_records_too_wide_for_columns_stand_below_each_other() -> None:
     assert len(lines) == 8
 
 
-def test_only_a_long_last_column_may_run_over() -> None:
-    table = Table(("NAME", "MESSAGE"), (("a", "word " * 30), ("b", "short")))
-    assert render_table(table, 80).splitlines()[2] == "b     short"
+def test_a_long_last_column_goes_on_below_itself() -> None:
+    table = Table(("NAME", "MESSAGE"), (("a", "word " * 30), ("b", f"push {LONG}"), ("c", "")))
+    lines = render_table(table, 40).splitlines()
+    assert lines[1] == "a     word word word word word word word"
+    assert lines[2].startswith("      word")
+    assert f"      {LONG}" in lines
+    assert lines[-1] == "c     -"
+
+
+def test_a_plan_is_its_steps_and_what_they_do() -> None:
+    plan = ClusterResult(
+        "PlanResult",
+        ok=True,
+        cluster=CLUSTER.cluster,
+        steps=(StepRecord("cluster/demo", "planned", summary="create it"),),
+    )
+    assert render_result(plan, "table", 80) == "STEP          WHAT IT DOES\ncluster/demo  create it\n"
+
+
+def test_values_of_an_action_read_well() -> None:
+    action = ActionResult("EmulatorResult", "emulator", {"serviceAge": "today", "clusters": ["a", "b"], "fresh": True})
+    assert render_result(action, "table", 80) == "SERVICE AGE  CLUSTERS  FRESH\ntoday        a, b      yes\n"
 
 
 def test_nothing_is_said_in_a_word() -> None:
