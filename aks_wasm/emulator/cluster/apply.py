@@ -44,7 +44,7 @@ def applied(node: Node, live: Tree, config: Tree, manager: Manager, *, force: bo
     """
     entries = managers_of(live)
     wanted = frozenset(path for path, value in owned_places(node, config).items() if value is not MAP)
-    merged = _merged(node, copied(live), config)
+    merged: Tree = _merged(node, copied(live), config)
     others = [entry for entry in entries if not entry.is_same(manager)]
     changed = _changed(node, live, merged)
     conflicts = [(entry, path) for entry in others for path in sorted(entry.paths & changed)]

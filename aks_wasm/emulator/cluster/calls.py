@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-
+from typing import TYPE_CHECKING
 
 import yaml
 from aiohttp import web
 
+from aks_wasm.emulator.cluster import protobuf
 from aks_wasm.emulator.cluster.authentication import User
 from aks_wasm.emulator.cluster.authorization import Attributes
 from aks_wasm.emulator.cluster.kinds import Kind
@@ -16,8 +18,11 @@ from aks_wasm.emulator.cluster.resources import Kinds
 from aks_wasm.emulator.cluster.statuses import BadRequest, UnknownPath, UnsupportedMediaType
 from aks_wasm.emulator.cluster.trees import Tree
 
+if TYPE_CHECKING:
+    from aks_wasm.emulator.cluster.context import ApiContext
+
 _TRUE = {"1", "true", "t", "T", "TRUE", "True"}
-_READ = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
+_READ = ("application/json", "application/yaml", protobuf.MEDIA)
 
 
 @dataclass(frozen=True)
@@ -72,13 +77,15 @@ class Call:
         return Attributes(self.verb, self.kind.group, resource, namespace, self.name)
 
     async def body(self) -> Tree:
-        """Return the object in the body, JSON or YAML.
+        """Return the object in the body: JSON, YAML or protobuf.
 
         Raises:
             BadRequest: It is not one object.
             UnsupportedMediaType: It is in another form.
         """
         media = self.request.content_type
+        if media == protobuf.MEDIA:
+            return protobuf.decoded_message(await self.request.read())
         if media not in {"application/json", "application/yaml", "application/octet-stream", ""}:
             raise UnsupportedMediaType(_READ)
         return parsed(await self.request.read(), as_yaml=media == "application/yaml")
@@ -144,3 +151,6 @@ def _verb(method: str, call: Call, *, watching: bool) -> str:
     if method == "DELETE" and not call.name:
         return "deletecollection"
     return {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}.get(method, method.lower())
+
+
+Handler = Callable[["ApiContext", Call], Awaitable[web.StreamResponse]]

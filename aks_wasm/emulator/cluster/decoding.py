@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,9 @@ _LONG = frozenset(
         "expirationSeconds", "gracePeriodSeconds",
     }
 )  # fmt: skip
+
+
+_QUANTITY = re.compile("^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$")
 
 
 class WrongType(Exception):
@@ -90,7 +94,10 @@ def _scalar(node: Node, value: Any, path: str) -> Any:
     if name == "quantity":
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise _mismatch(value, path, "resource.Quantity")
-        return value if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
+        text = value if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
+        if not _QUANTITY.match(text):
+            raise WrongType(f"quantities must match the regular expression '{_QUANTITY.pattern}'")
+        return text
     if name == "int-or-string":
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise _mismatch(value, path, "intstr.IntOrString")

@@ -38,25 +38,28 @@ def places(node: Node, value: Any) -> dict[Path, Any]:
 
 
 def _walk(node: Node, value: Any, path: Path, found: dict[Path, Any]) -> None:
-    keyed_list = isinstance(value, list) and not node.atomic and (node.keys or node.is_set)
     if isinstance(value, dict) and not node.atomic:
-        if (not value or node.shape == "map") and path:
+        if path and (not value or node.shape == "map"):
             found[path] = MAP if value else {}
         for name, item in value.items():
             if item is not None:
                 _walk(node.child(name), item, (*path, f"f:{name}"), found)
-    elif keyed_list and node.is_set:
-        for item in value:
-            found[*path, f"v:{json.dumps(item)}"] = item
-    elif keyed_list:
-        for index, item in enumerate(value):
-            place = (*path, item_element(node, item, path, index))
-            if place in found:
-                raise MissingKey(f"{shown(path)}: duplicate entries for key {shown(place[-1:])}")
-            found[place] = ITEM
-            _walk(node.item, item, place, found)
+    elif isinstance(value, list) and not node.atomic and (node.keys or node.is_set):
+        _walk_items(node, value, path, found)
     else:
         found[path] = value
+
+
+def _walk_items(node: Node, items: list[Any], path: Path, found: dict[Path, Any]) -> None:
+    if node.is_set:
+        found.update({(*path, f"v:{json.dumps(item)}"): item for item in items})
+        return
+    for index, item in enumerate(items):
+        place = (*path, item_element(node, item, path, index))
+        if place in found:
+            raise MissingKey(f"{shown(path)}: duplicate entries for key {shown(place[-1:])}")
+        found[place] = ITEM
+        _walk(node.item, item, place, found)
 
 
 def item_element(node: Node, item: Any, path: Path = (), index: int = 0) -> str:
@@ -130,15 +133,15 @@ def shown(path: Path) -> str:
 
 def remove(node: Node, obj: Any, path: Path) -> None:
     """Take what lies at the path out of the object; nothing happens when it is not there."""
-    below = _parent(node, obj, path)
+    below = lookup(node, obj, path[:-1])
     if below is None:
         return
-    container, container_node = below
+    container, _ = below
     element = path[-1]
     if element.startswith("f:") and isinstance(container, dict):
         container.pop(element[2:], None)
     elif isinstance(container, list):
-        at = _position(container_node, container, element)
+        at = _position(container, element)
         if at is not None:
             del container[at]
 
@@ -152,18 +155,14 @@ def lookup(node: Node, obj: Any, path: Path) -> tuple[Any, Node] | None:
                 return None
             value, node = value[element[2:]], node.child(element[2:])
         else:
-            at = _position(node, value, element) if isinstance(value, list) else None
+            at = _position(value, element) if isinstance(value, list) else None
             if at is None:
                 return None
             value, node = value[at], node.item
     return value, node
 
 
-def _parent(node: Node, obj: Any, path: Path) -> tuple[Any, Node] | None:
-    return lookup(node, obj, path[:-1])
-
-
-def _position(node: Node, items: list[Any], element: str) -> int | None:
+def _position(items: list[Any], element: str) -> int | None:
     wanted = json.loads(element[2:])
     for at, item in enumerate(items):
         if element.startswith("v:"):

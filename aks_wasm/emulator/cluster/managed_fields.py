@@ -89,8 +89,8 @@ def owned_places(node: Node, obj: Tree) -> dict[Path, object]:
     Raises:
         MissingKey: A list's items can't be told apart.
     """
-    return {path: value for path, value in places(node, obj).items() if path[:2] not in _UNOWNED
-            and path[:1] not in _UNOWNED}  # fmt: skip
+    found = places(node, obj)
+    return {path: found[path] for path in found if path[:1] not in _UNOWNED and path[:2] not in _UNOWNED}
 
 
 def track_update(node: Node, old: Tree, new: Tree, manager: Manager) -> None:

@@ -59,7 +59,7 @@ def _pointer(text: str) -> list[str]:
     return [part.replace("~1", "/").replace("~0", "~") for part in text[1:].split("/")]
 
 
-def _index(items: Sequence[Any], key: str, *, end: int) -> int:
+def _index(key: str, *, end: int) -> int:
     if not key.lstrip("-").isdigit() or not 0 <= int(key) < end:
         raise PatchRejected
     return int(key)
@@ -68,7 +68,7 @@ def _index(items: Sequence[Any], key: str, *, end: int) -> int:
 def _get(document: Any, path: Sequence[str]) -> Any:
     for key in path:
         if isinstance(document, list):
-            document = document[_index(document, key, end=len(document))]
+            document = document[_index(key, end=len(document))]
         elif isinstance(document, dict) and key in document:
             document = document[key]
         else:
@@ -81,7 +81,7 @@ def _add(document: Any, path: Sequence[str], value: Any) -> Any:
         return value
     parent, key = _get(document, path[:-1]), path[-1]
     if isinstance(parent, list):
-        parent.insert(len(parent) if key == "-" else _index(parent, key, end=len(parent) + 1), value)
+        parent.insert(len(parent) if key == "-" else _index(key, end=len(parent) + 1), value)
     elif isinstance(parent, dict):
         parent[key] = value
     else:

@@ -37,19 +37,24 @@ def _merge_struct(node: Node, target: Tree, patch: Tree) -> Tree:
         raise BadRequest(f"Unknown patch type found: {directive}")
     if _RETAIN in patch:
         target = {key: value for key, value in target.items() if key in patch[_RETAIN]}
-    for name, value in patch.items():
-        if name.startswith(_DELETE_VALUES):
-            field = name.removeprefix(_DELETE_VALUES)
-            if isinstance(target.get(field), list):
-                target[field] = [item for item in target[field] if item not in value]
-        elif not name.startswith("$"):
+    for name in patch:
+        if not name.startswith("$"):
             _merge_field(node, target, name, patch)
-    for name, order in patch.items():
-        if name.startswith(_ORDER):
-            field = name.removeprefix(_ORDER)
-            if isinstance(target.get(field), list):
-                target[field] = _ordered(node.child(field), target[field], order)
+    for name, value in patch.items():
+        _direct(node, target, name, value)
     return target
+
+
+def _direct(node: Node, target: Tree, name: str, value: list[Any]) -> None:
+    """Carry out a directive about one list of the target."""
+    directive, _, field = name.partition("/")
+    held = target.get(field)
+    if not isinstance(held, list):
+        return
+    if f"{directive}/" == _DELETE_VALUES:
+        target[field] = [item for item in held if item not in value]
+    elif f"{directive}/" == _ORDER:
+        target[field] = _ordered(node.child(field), held, value)
 
 
 def _merge_field(node: Node, target: Tree, name: str, patch: Tree) -> None:
@@ -71,11 +76,11 @@ def _merge_field(node: Node, target: Tree, name: str, patch: Tree) -> None:
 
 def _merge_list(node: Node, target: list[Any], patch: list[Any]) -> list[Any]:
     if node.merge is None:
-        return _plain(patch)
+        return _plain_items(patch)
     if node.merge == "":
         return [*target, *(item for item in patch if item not in target)]
     if any(isinstance(item, dict) and item.get(_DIRECTIVE) == "replace" for item in patch):
-        return _plain([item for item in patch if item.get(_DIRECTIVE) != "replace"])
+        return _plain_items([item for item in patch if item.get(_DIRECTIVE) != "replace"])
     merged = list(target)
     for item in patch:
         key = item.get(node.merge) if isinstance(item, dict) else None
@@ -89,6 +94,10 @@ def _merge_list(node: Node, target: list[Any], patch: list[Any]) -> list[Any]:
         else:
             merged[at] = _merge_struct(node.item, merged[at], item)
     return merged
+
+
+def _plain_items(items: list[Any]) -> list[Any]:
+    return [_plain(item) for item in items]
 
 
 def _plain(value: Any) -> Any:

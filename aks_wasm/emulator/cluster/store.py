@@ -102,7 +102,7 @@ class Store:
         key = _key(meta.get("namespace"), meta["name"])
         if key in self._objects.get(plural, {}):
             raise AlreadyExists(plural, meta["name"])
-        meta["uid"] = str(uuid.uuid4())
+        meta.setdefault("uid", str(uuid.uuid4()))
         meta["creationTimestamp"] = now()
         if plural not in WITHOUT_GENERATION:
             meta["generation"] = 1

@@ -36,8 +36,9 @@ class Change:
 class Follower:
     """A queue of changes that one reader drains; `wanted` limits it to some plurals (empty: all)."""
 
-    def __init__(self, wanted: frozenset[str], leave: Callable[[Follower], None]) -> None:
+    def __init__(self, wanted: frozenset[str], leave: Callable[[Follower], None], *, for_client: bool) -> None:
         self.wanted = wanted
+        self.for_client = for_client
         self._leave = leave
         self._queue: deque[Change] = deque()
         self._awake = asyncio.Event()
@@ -113,12 +114,21 @@ class ChangeLog:
         for follower in self._followers:
             follower.push(change)
 
-    def follow(self, plurals: Iterable[str] = (), *, since: int | None = None) -> Follower:
+    def follow(self, plurals: Iterable[str] = (), *, since: int | None = None, for_client: bool = False) -> Follower:
         """Return a follower of what comes, preceded by what came after revision `since` when given."""
-        follower = Follower(frozenset(plurals), self._followers.remove)
+        follower = Follower(frozenset(plurals), self._leave, for_client=for_client)
         if since is not None:
             for change in self._changes:
                 if change.revision > since:
                     follower.push(change)
         self._followers.append(follower)
         return follower
+
+    def _leave(self, follower: Follower) -> None:
+        if follower in self._followers:
+            self._followers.remove(follower)
+
+    def disconnect(self) -> None:
+        """End the watches of clients; in-process subscriptions go on."""
+        for follower in [one for one in self._followers if one.for_client]:
+            follower.close()

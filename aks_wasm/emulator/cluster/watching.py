@@ -12,11 +12,11 @@ from aiohttp import web
 
 from aks_wasm.emulator.cluster import answers, conversion, tables
 from aks_wasm.emulator.cluster.calls import Call
+from aks_wasm.emulator.cluster.causes import forbidden
 from aks_wasm.emulator.cluster.context import ApiContext
 from aks_wasm.emulator.cluster.reading import matcher, metadata_only
 from aks_wasm.emulator.cluster.selectors import Matcher
 from aks_wasm.emulator.cluster.statuses import Expired, Invalid, TooLargeResourceVersion
-from aks_wasm.emulator.cluster.causes import forbidden
 from aks_wasm.emulator.cluster.subscription import Change, Follower
 from aks_wasm.emulator.cluster.trees import Tree
 
@@ -102,10 +102,10 @@ def _start(context: ApiContext, view: _View) -> tuple[Follower, list[Tree]]:
     if since and not call.flag("sendInitialEvents"):
         if since < store.log.oldest:
             raise Expired(f"too old resource version: {since} ({store.log.oldest})")
-        return store.log.follow([plural], since=since), []
+        return store.log.follow([plural], since=since, for_client=True), []
     existing = [obj for obj in store.view(plural, call.namespace) if view.matches(obj)]
     wants_existing = "sendInitialEvents" not in call.request.query or call.flag("sendInitialEvents")
-    return store.log.follow([plural]), existing if wants_existing else []
+    return store.log.follow([plural], for_client=True), existing if wants_existing else []
 
 
 async def _events(context: ApiContext, view: _View, follower: Follower, initial: list[Tree]) -> AsyncIterator[Tree]:
