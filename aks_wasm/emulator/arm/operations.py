@@ -18,8 +18,10 @@ from aks_wasm.emulator.arm.signing import UrlSigner
 STATUS_VERSION = "2025-03-01"  # what operation URLs carried in 2026, whatever version was asked with
 RESULT_VERSION = "2024-11-01"
 HEAL_SECONDS = 60  # how long a create that reported failure takes to turn out well
-KEPT = 200  # ended operations; older ones are forgotten
-_COLLECTION = "arm.operations"
+KEPT = 50  # ended operations; older ones are forgotten
+# Two collections, so that the question of every write, what is going on, costs nothing with history.
+_GOING_ON = "arm.operations"
+_ENDED = "arm.operations.ended"
 _RUNNING = "InProgress"
 _NOT_LATEST = {
     "code": "NotLatestOperation",
@@ -106,16 +108,17 @@ class Operations:
 
     def get(self, operation_id: str) -> Document | None:
         """Return the operation's document, or None."""
-        return self._documents.get(_COLLECTION, operation_id.lower())
+        key = operation_id.lower()
+        return self._documents.get(_GOING_ON, key) or self._documents.get(_ENDED, key)
 
     def all(self) -> list[Document]:
-        """Return every operation known, oldest first."""
-        return [operation for _, operation in self._documents.items(_COLLECTION)]
+        """Return every operation known: those that have ended, then those that have not."""
+        return [operation for kept in (_ENDED, _GOING_ON) for _, operation in self._documents.items(kept)]
 
     def running(self, scope: str) -> Iterator[Document]:
         """Yield what is going on at a resource or below it."""
-        for operation in self.all():
-            if operation["status"] == _RUNNING and is_within(operation["target"], scope):
+        for _, operation in self._documents.items(_GOING_ON):
+            if is_within(operation["target"], scope):
                 yield operation
 
     def refuse_when_busy(self, cluster: str, *, pool: str = "") -> None:
@@ -160,7 +163,7 @@ class Operations:
     def resume(self) -> None:
         """Go on with what a former process left unfinished."""
         for operation in self.all():
-            if operation["status"] == _RUNNING or operation.get("heals"):
+            if operation["ended"] is None or operation.get("heals"):
                 self._spawn(operation)
 
     async def close(self) -> None:
@@ -234,14 +237,14 @@ class Operations:
     def _end(self, operation: Document, status: str, error: Document | None) -> None:
         operation.update(status=status, error=error, ended=now().isoformat())
         self._put(operation)
+        self._documents.delete(_GOING_ON, operation["id"])
 
     def _put(self, operation: Document) -> None:
-        self._documents.put(_COLLECTION, operation["id"], operation)
+        self._documents.put(_ENDED if operation["ended"] else _GOING_ON, operation["id"], operation)
 
     def _forget_old(self) -> None:
-        ended = [operation["id"] for operation in self.all() if operation["status"] != _RUNNING]
-        for operation_id in ended[:-KEPT]:
-            self._documents.delete(_COLLECTION, operation_id)
+        for operation_id, _ in self._documents.items(_ENDED)[:-KEPT]:
+            self._documents.delete(_ENDED, operation_id)
 
 
 def busy(state: str, *, running_pool: str = "", changes_pool: bool = False) -> ProviderError:

@@ -13,7 +13,7 @@ from typing import Any
 
 import requests
 from azure.identity import ClientSecretCredential
-from azure.mgmt.containerservice import ContainerServiceClient
+from azure.mgmt.containerservice import ContainerServiceClient, models
 from azure.mgmt.resource.features import FeatureClient
 from azure.mgmt.resource.resources import ResourceManagementClient
 
@@ -39,6 +39,18 @@ def pool_body(**properties: Any) -> dict[str, Any]:
     """What the SDK sends for the smallest user pool."""
     shape = {"count": 1, "mode": "User", "osType": "Linux", "vmSize": "Standard_D2ps_v5"}
     return {"properties": {**shape, "type": "VirtualMachineScaleSets", **properties}}
+
+
+def cluster_model() -> models.ManagedCluster:
+    """The smallest cluster in the SDK's own classes."""
+    pool = models.ManagedClusterAgentPoolProfile(
+        name="system", count=1, vm_size="Standard_D2ps_v5", os_type="Linux", mode="System"
+    )
+    return models.ManagedCluster(
+        location="westeurope",
+        properties=models.ManagedClusterProperties(dns_prefix="d", agent_pool_profiles=[pool]),
+        identity=models.ManagedClusterIdentity(type="SystemAssigned"),
+    )
 
 
 class Azure:

@@ -127,5 +127,16 @@ class ArmServer:
         self.url = f"https://localhost:{self._port}"
         answering.set()
         await self._stopped.wait()
-        await runner.cleanup()
+        await _end(runner)
         documents.close()
+
+
+async def _end(runner: web.AppRunner) -> None:
+    """Take the server down, connections included: a client that keeps one open never answers TLS's goodbye."""
+    assert runner.server is not None
+    transports = [connection.transport for connection in runner.server.connections]
+    await runner.cleanup()
+    for transport in transports:
+        if transport is not None:
+            transport.abort()
+    await asyncio.sleep(0)

@@ -7,27 +7,18 @@ import yaml
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.mgmt.containerservice import models
 
-from tests.emulator.arm.azure import Azure, Place
-
-
-def _cluster() -> models.ManagedCluster:
-    pool = models.ManagedClusterAgentPoolProfile(
-        name="system", count=1, vm_size="Standard_D2ps_v5", os_type="Linux", mode="System"
-    )
-    return models.ManagedCluster(
-        location="westeurope",
-        dns_prefix="d",
-        agent_pool_profiles=[pool],
-        identity=models.ManagedClusterIdentity(type="SystemAssigned"),
-    )
+from tests.emulator.arm.azure import Azure, Place, cluster_model
 
 
 def test_a_cluster_with_a_pool_comes_and_goes(azure: Azure, place: Place) -> None:
-    cluster = azure.aks.managed_clusters.begin_create_or_update(place.group, "c", _cluster()).result()
+    cluster = azure.aks.managed_clusters.begin_create_or_update(place.group, "c", cluster_model()).result()
     assert cluster.provisioning_state == "Succeeded"
     assert cluster.node_resource_group == f"MC_{place.group}_c_westeurope"
     assert azure.resources.resource_groups.check_existence(cluster.node_resource_group)
-    pool = models.AgentPool(count=2, vm_size="Standard_D2s_v5", mode="User", node_labels={"a": "b"})
+    properties = models.ManagedClusterAgentPoolProfileProperties(
+        count=2, vm_size="Standard_D2s_v5", mode="User", node_labels={"a": "b"}
+    )
+    pool = models.AgentPool({"properties": properties})
     made = azure.aks.agent_pools.begin_create_or_update(place.group, "c", "wasm", pool).result()
     assert (made.provisioning_state, made.count, made.node_labels) == ("Succeeded", 2, {"a": "b"})
     shown = azure.aks.managed_clusters.get(place.group, "c")
@@ -56,19 +47,19 @@ def test_credentials_open_the_clusters_api(azure: Azure, place: Place) -> None:
 
 
 def test_an_operation_is_resumed_from_its_token_without_another_put(azure: Azure, place: Place) -> None:
-    poller = azure.aks.managed_clusters.begin_create_or_update(place.group, "c", _cluster())
+    poller = azure.aks.managed_clusters.begin_create_or_update(place.group, "c", cluster_model())
     token = poller.continuation_token()
     poller.result()
     with azure.fault("error", place.group, method="PUT"):
         resumed = azure.aks.managed_clusters.begin_create_or_update(
-            place.group, "c", _cluster(), continuation_token=token
+            place.group, "c", cluster_model(), continuation_token=token
         )
         assert resumed.result().provisioning_state == "Succeeded"
 
 
 def test_a_failed_operation_is_an_error_with_status_200(azure: Azure, place: Place) -> None:
     with azure.fault("failed", place.group, method="PUT", code="AllocationFailed", message="Allocation failed."):
-        poller = azure.aks.managed_clusters.begin_create_or_update(place.group, "c", _cluster())
+        poller = azure.aks.managed_clusters.begin_create_or_update(place.group, "c", cluster_model())
         with pytest.raises(HttpResponseError) as failed:
             poller.result()
     assert failed.value.status_code == 200
