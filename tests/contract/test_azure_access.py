@@ -206,9 +206,8 @@ def test_a_feature_is_registered_shown_and_taken_back(feature_provider: AzurePro
     assert features.register(patience=patience()).state == "Registered"
     assert features.register().state == "Registered"
     assert features.show().name == "WasmNodePoolPreview"
-    features.unregister()
-    assert features.show().state in ("Unregistering", "Unregistered", "NotRegistered")
-    features.unregister()
+    assert features.unregister(patience=patience()).state in ("Unregistered", "NotRegistered")
+    assert features.unregister().state in ("Unregistered", "NotRegistered")
 
 
 def test_an_unknown_feature_points_to_the_other_route(feature_provider: AzureProvider) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from azure.core.exceptions import AzureError, ResourceNotFoundError
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 NAMESPACE = "Microsoft.ContainerService"
 PREVIEW_FEATURE = "WasmNodePoolPreview"
 UNKNOWN = "Unknown"
+_UNREGISTERED = ("NotRegistered", "Unregistered")
 _RETIREMENT = "https://aka.ms/aks/wasi-retirement"
 
 
@@ -68,12 +70,12 @@ class Features:
             )
         if patience is None:
             return seen
-        self._wait(name, patience)
+        seen = self._wait(name, ("Registered",), patience)
         register_provider(self._clients, NAMESPACE, patience, again=True)
-        return FeatureState(name, "Registered")
+        return seen
 
-    def unregister(self, name: str = PREVIEW_FEATURE) -> FeatureState:
-        """Take the registration back; a feature that is not registered stays so.
+    def unregister(self, name: str = PREVIEW_FEATURE, patience: Patience | None = None) -> FeatureState:
+        """Take the registration back, with patience wait for it; a feature that is not registered stays so.
 
         Raises:
             UsageError: Azure has no such feature.
@@ -81,23 +83,26 @@ class Features:
         seen = self.show(name)
         if seen.state == UNKNOWN:
             raise UsageError(f"Azure has no feature `{NAMESPACE}/{name}`", code="FeatureNotFound")
-        if seen.state in ("NotRegistered", "Unregistered", "Unregistering"):
+        if seen.state in _UNREGISTERED:
             return seen
         with translated(f"unregister the feature `{name}`"):
             document = self._clients.features.features.unregister(NAMESPACE, name, cls=document_of)
-        return FeatureState(name, _state(document))
+        if patience is None:
+            return FeatureState(name, _state(document))
+        return self._wait(name, _UNREGISTERED, patience)
 
-    def _wait(self, name: str, patience: Patience) -> None:
-        def look() -> Seen[None]:
-            state = self.show(name).state
-            return Seen(state, done=state == "Registered")
+    def _wait(self, name: str, wanted: Collection[str], patience: Patience) -> FeatureState:
+        def look() -> Seen[FeatureState]:
+            seen = self.show(name)
+            return Seen(seen.state, done=seen.state in wanted, value=seen)
 
-        wait_until(
+        found = wait_until(
             look,
             what=f"feature `{name}`",
             patience=patience,
             hint="`Pending` waits for Microsoft's approval; route `shim` needs no preview",
         )
+        return cast("FeatureState", found)
 
 
 def provider_state(clients: Clients, namespace: str = NAMESPACE) -> str:

@@ -255,6 +255,8 @@ class _Tolerant:
         try:
             seen = self._look()
         except AzureError as error:
+            if isinstance(error, HttpResponseError) and (fault := fault_in(error)).is_throttling:
+                return Seen("throttled by the service", pause=fault.retry_after)
             now = self._clock.now()
             self._lost_since = now if self._lost_since is None else self._lost_since
             if not _is_transient(error) or now - self._lost_since > LOST_SECONDS:

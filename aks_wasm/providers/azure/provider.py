@@ -224,7 +224,7 @@ class AzureProvider:
     def token(self, scope: str = KUBERNETES_SCOPE) -> tuple[str, int]:
         """Return a bearer token and when it ends (seconds since 1970), for `kube-token` and registries."""
         with translated("get a token"):
-            token = self._clients.credential.get_token(scope)
+            token = self._unbound.credential.get_token(scope)
         return token.token, token.expires_on
 
     def close(self) -> None:

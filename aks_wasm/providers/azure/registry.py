@@ -1,15 +1,14 @@
-"""The registry that packaged modules are pushed to, with the account's own token."""
+"""The registry that packaged modules are pushed to, with docker's login or the account's own token."""
 
 from __future__ import annotations
 
 import os
-import os
 from typing import TYPE_CHECKING
 
-from aks_wasm.events import Progress
 from aks_wasm.providers.azure.errors import translated
 
 if TYPE_CHECKING:
+    from aks_wasm.events import Progress
     from aks_wasm.providers.azure.clients import Clients
     from aks_wasm.wasm.archive import ImageArchive
 
@@ -28,14 +27,14 @@ class ImageRegistry:
         self.prefix = prefix.rstrip("/")
         self._clients = clients
 
-    def push(self, image: ImageArchive) -> None:
-        """Push an image that is not there yet."""
+    def push(self, image: ImageArchive, on_state: Progress) -> None:
+        """Push an image that is not there yet; `on_state` hears what is being sent."""
         from aks_wasm.wasm.registry import push
         from aks_wasm.wasm.registry_login import Credentials, docker_config_file
 
-        connection = self._clients.connection
-        credentials = Credentials(
-            docker_config=docker_config_file(os.environ),
-            entra_token=lambda: self._clients.credential.get_token(connection.scope).token,
-        )
-        push(image, credentials=credentials, verify=connection.ca_file or True)
+        credentials = Credentials(docker_config=docker_config_file(os.environ), entra_token=self._token)
+        push(image, credentials=credentials, verify=self._clients.connection.ca_file or True, on_state=on_state)
+
+    def _token(self) -> str:
+        with translated(f"get a token for the registry `{self.prefix}`"):
+            return self._clients.credential.get_token(self._clients.connection.scope).token
