@@ -40,11 +40,16 @@ class PlainDisplay(SilentDisplay):
         self._now = now
         self._start = now()
         self._summaries: dict[str, str] = {}
+        self._states: dict[str, str] = {}
 
     def emit(self, event: Event) -> None:
-        """Write the event's line."""
+        """Write the event's line; a state that was told already is not told again."""
         if isinstance(event, StepStarted):
             self._summaries[event.step] = event.summary
+        if isinstance(event, StepProgressed):
+            if self._states.get(event.step) == event.message:
+                return
+            self._states[event.step] = event.message
         elapsed = duration(self._now() - self._start)
         self.say(f"{elapsed:>9}  {event_line(event, self._summaries)}")
 

@@ -100,3 +100,19 @@ def test_an_emulator_that_does_not_run_says_so(cli: CommandLine) -> None:
 def test_an_emulator_with_bad_options_is_not_started(cli: CommandLine, arguments: tuple[str, ...]) -> None:
     assert cli("emulator", "start", *arguments).exit_code == 2
     assert not (cli.home / "emulator" / "daemon.json").exists()
+
+
+def test_the_emulator_starts_tells_how_to_reach_it_and_stops(cli: CommandLine) -> None:
+    try:
+        started = cli.document("emulator", "start", "--pace", "0", "--service-age", "2022")
+        again = cli.document("emulator", "start")
+        found = cli.document("emulator", "status")
+        shell = cli("emulator", "env")
+        variables = json.loads(cli("emulator", "env", "--format", "json").stdout)
+    finally:
+        stopped = cli.document("emulator", "stop")
+    assert (started["state"], started["started"], again["started"]) == ("running", True, False)
+    assert (found["url"], found["serviceAge"], found["pace"]) == (started["url"], "2022", 0)
+    assert variables["AKS_WASM_ARM_ENDPOINT"] == started["url"]
+    assert f"export AKS_WASM_ARM_ENDPOINT={started['url']}" in shell.stdout
+    assert stopped["state"] == "stopped"

@@ -56,6 +56,13 @@ def test_plain_is_one_line_an_event_with_the_time_since_the_start(capsys: pytest
     ]
 
 
+def test_plain_tells_a_state_once(capsys: pytest.CaptureFixture[str]) -> None:
+    display = PlainDisplay(Seconds())
+    for event in (EVENTS[0], EVENTS[1], EVENTS[1], StepProgressed("cluster/demo", "Updating"), EVENTS[1]):
+        display.emit(event)
+    assert len(capsys.readouterr().err.splitlines()) == 4
+
+
 def test_jsonl_is_one_object_an_event(capsys: pytest.CaptureFixture[str]) -> None:
     display = JsonLinesDisplay()
     for event in EVENTS:
