@@ -7,7 +7,7 @@ from aks_wasm.emulator.arm.admission import admit, ground_of, id_of, refuse_stop
 from aks_wasm.emulator.arm.agent_pools import new_pool, settle_pool
 from aks_wasm.emulator.arm.cluster_model import merged, new_cluster, shown, with_version
 from aks_wasm.emulator.arm.context import Arm, Document
-from aks_wasm.emulator.arm.errors import invalid_parameter
+from aks_wasm.emulator.arm.errors import ProviderError, invalid_parameter
 from aks_wasm.emulator.arm.inventory import (
     CLUSTERS,
     GROUPS,
@@ -57,6 +57,7 @@ def _put(arm: Arm, call: Call) -> Reply:
     if known is None:
         cluster_rules.check_new(call)
         cluster = new_cluster(id_of(call), call.body, location, arm.context.tokens.tenant_id)
+        _refuse_taken_node_group(arm, cluster)
     else:
         arm.operations.refuse_when_busy(known["id"])
         refuse_stopped(known)
@@ -66,6 +67,13 @@ def _put(arm: Arm, call: Call) -> Reply:
     cluster_rules.check(cluster)
     pools = _judged_pools(arm, cluster, call)
     return _start_put(arm, call, cluster, pools, created=known is None)
+
+
+def _refuse_taken_node_group(arm: Arm, cluster: Document) -> None:
+    if find(arm, GROUPS, node_group_id(cluster)) is not None:
+        name = cluster["properties"]["nodeResourceGroup"]
+        message = f"The node resource group '{name}' already exists. Please use another name."
+        raise ProviderError(409, "NodeResourceGroupAlreadyExists", message)
 
 
 def _updated(known: Document, call: Call) -> Document:

@@ -11,8 +11,17 @@ from aks_wasm.emulator.arm import locks, versions
 from aks_wasm.emulator.arm.context import Arm, Document
 from aks_wasm.emulator.arm.errors import GatewayError
 from aks_wasm.emulator.arm.filters import matching
-from aks_wasm.emulator.arm.inventory import CLUSTERS, GROUPS, find, forget_cluster, forget_group, save, within
-from aks_wasm.emulator.arm.names import group_id, key_of
+from aks_wasm.emulator.arm.inventory import (
+    CLUSTERS,
+    GROUPS,
+    find,
+    forget_cluster,
+    forget_group,
+    node_group_id,
+    save,
+    within,
+)
+from aks_wasm.emulator.arm.names import group_id, is_within, key_of
 from aks_wasm.emulator.arm.operations import RESULT_VERSION, Start, Work
 from aks_wasm.emulator.arm.regions import group_location
 from aks_wasm.emulator.arm.resources import resources_in
@@ -169,6 +178,10 @@ def preempted_by_delete() -> dict[str, str]:
 async def _run_delete(arm: Arm, operation: Document) -> None:
     for cluster in within(arm, CLUSTERS, operation["target"]):
         await arm.context.fleet.delete(cluster["fleetKey"])
+    for cluster in within(arm, CLUSTERS, ""):
+        orphan = arm.context.fleet.get(cluster["fleetKey"])
+        if orphan is not None and is_within(node_group_id(cluster), operation["target"]):
+            await orphan.converge([])  # somebody deletes a cluster's machines behind its back
 
 
 def _settle_delete(arm: Arm, operation: Document, error: Document | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.emulator.arm.azure import RESOURCES_VERSION, Azure, Place
+from tests.emulator.arm.azure import RESOURCES_VERSION, Azure, Place, cluster_body
 from tests.emulator.arm.conftest import running
 
 LOCKS = "2020-05-01"
@@ -196,3 +196,16 @@ def test_groups_and_resources_are_filtered(place: Place) -> None:
     assert place.cluster().lower() in [one["id"].lower() for one in found]
     bad = place.call("GET", f"{subscription}/resources", params={"$filter": "startswith(name,'x')"})
     assert (bad.status_code, code(bad)) == (400, "InvalidFilterInQueryString")
+
+
+def test_a_cluster_whose_machines_were_deleted_behind_its_back_has_no_nodes(place: Place) -> None:
+    cluster = place.make_cluster()
+    node_group = place.path.replace(place.group, cluster["properties"]["nodeResourceGroup"])
+    assert place.call("GET", node_group).json()["managedBy"] == cluster["id"]
+    taken = place.call("PUT", place.cluster("d"), cluster_body(nodeResourceGroup=node_group.rpartition("/")[2]))
+    assert (taken.status_code, taken.json()["code"]) == (409, "NodeResourceGroupAlreadyExists")
+    answer = place.call("DELETE", node_group)
+    while answer.status_code == 202:
+        answer = place.call("GET", answer.headers["location"])
+    assert [emulated.pools for emulated in place.azure.server.fleet.clusters.values()] == [()]
+    assert place.call("GET", place.cluster()).status_code == 200

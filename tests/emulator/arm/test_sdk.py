@@ -120,3 +120,39 @@ def test_groups_are_written_read_and_deleted(azure: Azure, place: Place) -> None
     groups.begin_delete(place.group).result()
     assert not groups.check_existence(place.group)
     assert not groups.check_existence(f"MC_{place.group}_c_westeurope")
+
+
+def test_power_tags_and_abort_are_pollers_too(azure: Azure, place: Place) -> None:
+    place.make_cluster()
+    clusters = azure.aks.managed_clusters
+    tagged = clusters.begin_update_tags(place.group, "c", models.TagsObject(tags={"a": "b"})).result()
+    assert (tagged.tags, tagged.provisioning_state) == ({"a": "b"}, "Succeeded")
+    clusters.begin_stop(place.group, "c").result()
+    stopped = clusters.get(place.group, "c").power_state
+    assert stopped is not None
+    assert stopped.code == "Stopped"
+    clusters.begin_start(place.group, "c").result()
+    with azure.fault("stuck", place.group, method="PUT"):
+        clusters.begin_create_or_update(place.group, "c", clusters.get(place.group, "c"), polling=False)
+    clusters.begin_abort_latest_operation(place.group, "c").result()
+    assert clusters.get(place.group, "c").provisioning_state == "Canceled"
+
+
+def test_versions_and_upgrades_are_deserialised(azure: Azure, place: Place) -> None:
+    place.make_cluster()
+    offered = azure.aks.managed_clusters.list_kubernetes_versions("westeurope").values_property or []
+    assert [one.version for one in offered if one.is_default] == ["1.35"]
+    assert (offered[1].patch_versions or {})["1.35.5"].upgrades == ["1.36.2", "1.36.1"]
+    profile = azure.aks.managed_clusters.get_upgrade_profile(place.group, "c")
+    assert profile.control_plane_profile.kubernetes_version == "1.35.5"
+    pools = azure.aks.agent_pools.get_available_agent_pool_versions(place.group, "c").agent_pool_versions or []
+    assert [one.kubernetes_version for one in pools if one.default] == ["1.35.5"]
+
+
+def test_deletes_are_pollers_that_end_with_nothing(azure: Azure, place: Place) -> None:
+    azure.aks.managed_clusters.begin_delete(place.group, "nothing").result()
+    place.make_cluster()
+    poller = azure.aks.managed_clusters.begin_delete(place.group, "c")
+    resumed = azure.aks.managed_clusters.begin_delete(place.group, "c", continuation_token=poller.continuation_token())
+    resumed.result()
+    assert not list(azure.aks.managed_clusters.list_by_resource_group(place.group))
