@@ -68,14 +68,25 @@ def push(
         ServiceError: It says no.
     """
     reference = Reference.parse(archive.name)
-    with requests.Session() as session, _errors(reference, verify):
-        session.verify = verify
+    with _Session(verify) as session, _errors(reference, verify):
         upload = _Upload(session, reference, credentials)
         if upload.has_manifest(reference.tag):
             return False
         with tarfile.open(archive.path) as tar:
             upload.index(tar, archive.digest, on_state)
     return True
+
+
+class _Session(requests.Session):
+    """A session whose own CA file wins over REQUESTS_CA_BUNDLE; requests has it the other way round (psf/requests#3829)."""
+
+    def __init__(self, verify: str | bool) -> None:
+        super().__init__()
+        self.verify = verify
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        """Fill in our CA file before the environment is asked."""
+        return super().merge_environment_settings(url, proxies, stream, self.verify if verify is None else verify, cert)
 
 
 class _Upload:
