@@ -53,9 +53,13 @@ def _stay(options: argparse.Namespace, announce: Callable[[dict[str, Any]], None
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     pace = parse_pace(options.pace or str(DEFAULT_FACTOR))
     daemon = DaemonOptions(options.home, options.port, pace, options.service_age or "today")
-    # Never released here: who sees it free may take the process to be gone.
-    hold_daemon_lock(options.home)
-    asyncio.run(run(daemon, announce))
+    lock = hold_daemon_lock(options.home)
+    try:
+        asyncio.run(run(daemon, announce))
+    except AksWasmError:
+        lock.release()  # the launcher that hears of it may start another at once
+        raise
+    # Else it is not released here: who sees it free may take the process to be gone.
 
 
 def _detach(options: argparse.Namespace) -> None:

@@ -65,8 +65,7 @@ def test_a_kubeconfig_names_the_cluster_and_signs_in(emulator, name, cluster, tm
     assert config["clusters"][0]["cluster"]["server"] == cluster["url"]
     user = config["users"][0]["user"]
     assert user.keys() == {"client-certificate-data", "client-key-data", "token"}
-    authority = tmp_path / "ca.pem"
-    authority.write_bytes(base64.b64decode(config["clusters"][0]["cluster"]["certificate-authority-data"]))
+    authority = authority_of(emulator, name, tmp_path)
     assert ask(cluster["url"], user["token"], authority).status_code == 200
     assert ask(cluster["url"], "wrong", authority).status_code == 401
 
@@ -151,9 +150,22 @@ def test_the_journal_counts_requests_but_not_the_control_apis_own(emulator):
     assert not [one for one in emulator.control("GET", "requests")["requests"] if "_emulator" in one["path"]]
 
 
+def test_the_journal_tells_which_cluster_was_asked(emulator, name, cluster, tmp_path):
+    ask(cluster["url"], "wrong", authority_of(emulator, name, tmp_path))
+    asked = [entry for entry in emulator.requests("kubernetes") if entry["cluster"] == f"local/{name}"]
+    assert [(entry["method"], entry["path"], entry["status"]) for entry in asked] == [("GET", "/api", 401)]
+
+
 def test_the_journal_wants_a_number(emulator):
     with pytest.raises(ServiceError, match="`since`"):
         emulator.control("GET", "requests?since=yesterday")
+
+
+def authority_of(emulator, name: str, folder: Path) -> Path:
+    config = yaml.safe_load(emulator.control("GET", f"clusters/{name}/kubeconfig"))
+    authority = folder / "ca.pem"
+    authority.write_bytes(base64.b64decode(config["clusters"][0]["cluster"]["certificate-authority-data"]))
+    return authority
 
 
 def ask(cluster_url: str, token: str, authority: Path) -> requests.Response:
