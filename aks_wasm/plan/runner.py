@@ -19,7 +19,9 @@ from aks_wasm.events import (
 )
 from aks_wasm.plan.plan import Plan
 from aks_wasm.steps.step import Step, StepContext
+from aks_wasm.waits import Clock
 
+STOP_CHECK = 0.5  # seconds after which a waiting step notices that another has failed
 MOST_AT_ONCE = 8  # threads; they wait for the network, not for the processor
 
 
@@ -35,9 +37,10 @@ class Outcome:
 def run_plan(plan: Plan, context: StepContext) -> Outcome:
     """Run every step as soon as what it waits for is done.
 
-    The first error ends the run once the steps that are under way have ended; nothing new begins. Errors are not
-    raised but returned, so that the caller can say what exists.
+    The first error ends the run: nothing new begins, and steps that are waiting stop waiting; what they began goes on
+    over there, and the next run joins it. Errors are not raised but returned, so that the caller can say what exists.
     """
+    context = replace(context, clock=(clock := _StoppableClock(context.clock)))
     by_name = {step.name: step for step in plan.steps}
     sorter: TopologicalSorter[str] = TopologicalSorter(plan.graph())
     sorter.prepare()
@@ -58,6 +61,7 @@ def run_plan(plan: Plan, context: StepContext) -> Outcome:
             for future in finished:
                 step, started = under_way.pop(future)
                 _record(future, step, context.clock.now() - started, outcome, emit)
+                clock.stopped = outcome.error is not None
                 if outcome.states[step.name] == "done":
                     sorter.done(step.name)
     for name in by_name:
@@ -65,6 +69,24 @@ def run_plan(plan: Plan, context: StepContext) -> Outcome:
             outcome.states[name] = "not-run"
             emit(StepSkipped(name, "an earlier step did not finish"))
     return outcome
+
+
+@dataclass
+class _StoppableClock:
+    """The run's clock, whose pauses end when a step has failed."""
+
+    inner: Clock
+    stopped: bool = False
+
+    def now(self) -> float:
+        return self.inner.now()
+
+    def pause(self, seconds: float) -> bool:
+        end = self.now() + seconds
+        while not self.stopped and (left := end - self.now()) > 0:
+            if self.inner.pause(min(left, STOP_CHECK)):
+                return True
+        return self.stopped
 
 
 def _record(future: Future[str | None], step: Step, seconds: float, outcome: Outcome, emit: EventSink) -> None:

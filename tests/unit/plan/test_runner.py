@@ -12,7 +12,7 @@ from aks_wasm.events import Event, StepFailed, StepFinished, StepProgressed, Ste
 from aks_wasm.plan.plan import Plan
 from aks_wasm.plan.runner import run_plan
 from aks_wasm.steps.step import StepContext
-from aks_wasm.waits import SystemClock
+from aks_wasm.waits import Seen, SystemClock, wait_until
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,16 @@ def test_a_failure_is_returned_and_nothing_that_waits_for_it_begins() -> None:
     assert [type(event) for event in events] == [StepStarted, StepFailed, StepSkipped]
 
 
-def test_what_is_under_way_when_another_fails_is_brought_to_its_end() -> None:
+def test_a_step_that_waits_when_another_fails_stops_waiting() -> None:
+    def wait_for_ever(context: StepContext) -> None:
+        wait_until(lambda: Seen("Creating"), what="cluster `x`", patience=context.patience())
+
+    outcome = run_plan(Plan((Do("a", (), fail), Do("b", (), wait_for_ever))), context([]))
+    assert outcome.states == {"a": "failed", "b": "failed"}
+    assert str(outcome.error) == "no quota"
+
+
+def test_a_step_that_does_not_wait_is_brought_to_its_end() -> None:
     failed = threading.Event()
 
     def fail_first(_context: StepContext) -> None:
