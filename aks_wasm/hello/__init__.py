@@ -1,4 +1,4 @@
-"""The built-in hello workload: an HTTP service, a job and a probe, each real wasm32-wasi code built from its C source."""
+"""The built-in hello workload: an HTTP service, a job and a probe, each real wasm32-wasi code built from C."""
 
 from __future__ import annotations
 

@@ -133,12 +133,13 @@ class NodeAgents:
             worker = PodWorker(self._context, pod)
             task = asyncio.create_task(worker.run())
             self._workers[uid] = (worker, task)
-            task.add_done_callback(lambda done: self._ended(uid, done))
+            task.add_done_callback(lambda done: self._ended(pod, done))
 
-    def _ended(self, uid: str, task: asyncio.Task[None]) -> None:
-        self._workers.pop(uid, None)
+    def _ended(self, pod: Pod, task: asyncio.Task[None]) -> None:
+        self._workers.pop(pod["metadata"]["uid"], None)
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("the worker of pod %s failed", uid, exc_info=error)
+            log.error("the worker of pod %s failed", pod["metadata"]["name"], exc_info=error)
+            self._context.event(pod, "FailedSync", f"Error syncing pod, skipping: {error}", warning=True)
 
     async def _forget(self, uid: str) -> None:
         await self._drop(uid)

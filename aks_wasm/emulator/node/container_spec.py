@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aks_wasm.emulator.cluster.quantities import amount
 from aks_wasm.emulator.node.container_config import ContainerConfig
 from aks_wasm.emulator.node.environment import ConfigError, Surroundings, container_environment, expand
 from aks_wasm.emulator.node.layers import inside
-from aks_wasm.emulator.node.quantities import parse_quantity
 from aks_wasm.emulator.node.runtimes import LINUX
 from aks_wasm.emulator.node.volumes import MountError, container_mounts
 
@@ -62,7 +63,7 @@ def container_config(scene: PodScene, spec: dict[str, Any], image: Image, folder
         mounts = container_mounts(spec, scene.context.pod_folder(scene.uid) / "volumes", root)
     except MountError as error:
         raise ConfigError(str(error)) from error
-    limit = parse_quantity(((spec.get("resources") or {}).get("limits") or {}).get("memory"))
+    limit = resource_limit(spec, "memory")
     return ContainerConfig(
         engine=scene.runtime.shim,
         shim_version=scene.runtime.version,
@@ -75,6 +76,12 @@ def container_config(scene: PodScene, spec: dict[str, Any], image: Image, folder
         layer_types=image.layer_types,
         parent=os.getpid(),
     )
+
+
+def resource_limit(spec: dict[str, Any], resource: str) -> Decimal | None:
+    """Return a container's limit of `cpu` (in CPUs) or `memory` (in bytes); None when it has none."""
+    written = ((spec.get("resources") or {}).get("limits") or {}).get(resource)
+    return None if written is None else amount(str(written))
 
 
 def surroundings(store: Any, pod: dict[str, Any]) -> Surroundings:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from aks_wasm.emulator.node.container_spec import StartFailed, container_config
+from aks_wasm.emulator.node.container_spec import StartFailed, container_config, resource_limit
 from aks_wasm.emulator.node.environment import ConfigError
 from aks_wasm.emulator.node.images import Image
 from aks_wasm.emulator.node.logs import ContainerLog, tail_text
@@ -20,7 +20,6 @@ from aks_wasm.emulator.node.pod_status import Pod, entry_of, set_running, set_te
 from aks_wasm.emulator.node.probes import run_probes
 from aks_wasm.emulator.node.process import ContainerProcess
 from aks_wasm.emulator.node.pull_policy import obtain_image
-from aks_wasm.emulator.node.quantities import parse_quantity
 from aks_wasm.emulator.node.runtimes import Runtime
 from aks_wasm.emulator.node.throttle import throttle
 
@@ -165,8 +164,7 @@ class ContainerWorker:
         self._update(running)
         self.up.set()
         helpers = [asyncio.create_task(run_probes(self._scene, self.spec, process, self._fail_liveness))]
-        cpus = parse_quantity(((self.spec.get("resources") or {}).get("limits") or {}).get("cpu"))
-        if cpus:
+        if cpus := resource_limit(self.spec, "cpu"):
             helpers.append(asyncio.create_task(throttle(process, float(cpus))))
         try:
             return await asyncio.shield(process.ended)

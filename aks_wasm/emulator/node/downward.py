@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from aks_wasm.emulator.node.quantities import parse_quantity
+from aks_wasm.emulator.cluster.quantities import amount
 
 _KEYED = re.compile(r"^metadata\.(labels|annotations)\['(.+)'\]$")
 _PLAIN = {
@@ -49,10 +49,8 @@ def resource_value(
     written = (resources.get(kind) or {}).get(resource)
     if written is None:
         written = allocatable.get(resource, "0") if kind == "limits" else "0"
-    amount, divisor = parse_quantity(written), parse_quantity(reference.get("divisor") or "1")
-    if amount is None:
-        return None
-    return str(math.ceil(amount / (divisor or Decimal(1))))
+    divisor = amount(str(reference.get("divisor") or 1)) or Decimal(1)
+    return str(math.ceil(amount(str(written)) / divisor))
 
 
 def _escaped(value: str) -> str:

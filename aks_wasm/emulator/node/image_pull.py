@@ -41,8 +41,17 @@ class PullFailed(Exception):
     """A pull ended; the message is containerd's, `rpc error: ...`."""
 
 
-async def pull(reference: Reference, platform: str, content: Content, trust: RegistryTrust) -> str:
+async def pull(
+    reference: Reference, platform: str, content: Content, trust: RegistryTrust, login: str | None = None
+) -> str:
     """Fetch what an image needs on one platform; return the digest its name stands for.
+
+    Args:
+        reference: What is wanted.
+        platform: `os/arch`; of an index only that one's manifest is fetched.
+        content: Where blobs are put.
+        trust: Which registries are believed.
+        login: Base64 of `user:password`, or None to come as nobody.
 
     Raises:
         PullFailed: The registry can't be reached, refuses, or has no such image.
@@ -50,7 +59,8 @@ async def pull(reference: Reference, platform: str, content: Content, trust: Reg
     context = await asyncio.to_thread(_tls, trust)
     connector = aiohttp.TCPConnector(ssl=context)
     async with aiohttp.ClientSession(connector=connector, timeout=_SECONDS, trust_env=True) as session:
-        puller = _Puller(session, reference, content, plain=reference.registry in trust.plain_http_hosts)
+        scheme = "http" if reference.registry in trust.plain_http_hosts else "https"
+        puller = _Puller(session, reference, content, scheme, login)
         return await puller.run(platform)
 
 
@@ -62,13 +72,16 @@ def _tls(trust: RegistryTrust) -> ssl.SSLContext:
 
 
 class _Puller:
-    def __init__(self, session: aiohttp.ClientSession, reference: Reference, content: Content, *, plain: bool) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, reference: Reference, content: Content, scheme: str, login: str | None
+    ) -> None:
         self._session = session
         self._reference = reference
         self._content = content
         host = "registry-1.docker.io" if reference.registry == "docker.io" else reference.registry
-        self._base = f"{'http' if plain else 'https'}://{host}/v2/{reference.repository}"
+        self._base = f"{scheme}://{host}/v2/{reference.repository}"
         self._headers: dict[str, str] = {}
+        self._login = {"Authorization": f"Basic {login}"} if login else {}
 
     async def run(self, platform: str) -> str:
         digest = await self._document(self._reference.digest or self._reference.tag)
@@ -126,12 +139,14 @@ class _Puller:
     async def _authorize(self, response: aiohttp.ClientResponse) -> None:
         scheme, _, rest = response.headers.get("WWW-Authenticate", "").partition(" ")
         if scheme.lower() != "bearer":
-            return  # Basic needs credentials, and a node without imagePullSecrets has none
+            self._headers |= self._login
+            return
         parameters = dict(_CHALLENGE.findall(rest))
         realm = parameters.pop("realm", "")
         scope = parameters.get("scope") or f"repository:{self._reference.repository}:pull"
         query = {"service": parameters.get("service", ""), "scope": scope}
-        async with self._session.get(realm, params={key: value for key, value in query.items() if value}) as answer:
+        given = {key: value for key, value in query.items() if value}
+        async with self._session.get(realm, params=given, headers=self._login) as answer:
             if answer.status == 200:
                 document = await answer.json(content_type=None)
                 token = document.get("token") or document.get("access_token", "")

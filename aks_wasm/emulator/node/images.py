@@ -107,13 +107,16 @@ class ImageStore:
         parsed = parse_reference(reference)
         return parsed is not None and self._local(parsed) is not None
 
-    async def resolve(self, reference: str, platform: str, *, pull_always: bool = False) -> Image:
+    async def resolve(
+        self, reference: str, platform: str, *, pull_always: bool = False, logins: Mapping[str, str] | None = None
+    ) -> Image:
         """Return the image, from the folder or else from its registry.
 
         Args:
             reference: As a pod writes it.
             platform: `os/arch` of the node; images for Wasm fit every node.
             pull_always: Ask the registry even when the image is here (imagePullPolicy Always).
+            logins: Base64 of `user:password` by registry host (imagePullSecrets).
 
         Raises:
             ImageError: It can't be had; reason and message are kubelet's and containerd's.
@@ -129,7 +132,7 @@ class ImageStore:
             digest = None if pull_always else self._local(parsed)
             pulled = digest is None
             if digest is None:
-                digest = await self._pull(parsed, platform)
+                digest = await self._pull(parsed, platform, (logins or {}).get(parsed.registry))
             return await asyncio.to_thread(self._image, parsed, digest, platform, pulled=pulled)
 
     def _local(self, reference: Reference) -> str | None:
@@ -137,9 +140,9 @@ class ImageStore:
             return reference.digest if self._content.has(reference.digest) else None
         return self._names.get(reference.name)
 
-    async def _pull(self, reference: Reference, platform: str) -> str:
+    async def _pull(self, reference: Reference, platform: str, login: str | None) -> str:
         try:
-            digest = await pull(reference, platform, self._content, self.registries)
+            digest = await pull(reference, platform, self._content, self.registries, login)
         except PullFailed as error:
             raise ImageError("ErrImagePull", str(error)) from error
         self._remember({reference.name: digest})

@@ -19,7 +19,7 @@ from aks_wasm.emulator.node.pod_status import (
     set_terminated,
     set_waiting,
 )
-from aks_wasm.emulator.node.sandbox import NodeGone, host_ip, make_sandbox
+from aks_wasm.emulator.node.sandbox import NodeGone, host_ip, make_sandbox, set_up_volumes
 
 log = logging.getLogger(__name__)
 _LOST = 255  # exit code of a container whose end nobody saw, as after a reboot
@@ -70,10 +70,10 @@ class PodWorker:
         if current is None or is_finished(current):
             return
         self._pod = current
-        if is_installer(current):
-            await Installer(self._context, current).run()
-            return
         try:
+            if is_installer(current):
+                await make_sandbox(self._context, current)
+                await Installer(self._context, current).run()
             async with asyncio.timeout(self._seconds_left()):
                 await self._run_containers()
         except TimeoutError:
@@ -82,6 +82,7 @@ class PodWorker:
             log.info("node of pod %s/%s is gone", self._namespace, self._name)
 
     async def _run_containers(self) -> None:
+        await set_up_volumes(self._context, self._pod)
         self._scene = await make_sandbox(self._context, self._pod)
         policy = self._pod["spec"].get("restartPolicy", "Always")
         try:

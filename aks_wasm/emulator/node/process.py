@@ -17,6 +17,7 @@ from aks_wasm.emulator.node.container_config import ContainerConfig
 from aks_wasm.emulator.node.logs import ContainerLog
 
 _MODULE = "aks_wasm.emulator.node.container"
+_LEAST_GRACE = 0.2  # seconds
 _PACKAGES = str(Path(aks_wasm.__file__).parent.parent)
 
 
@@ -78,11 +79,14 @@ class ContainerProcess:
                 os.killpg(self.pid, number)
 
     async def stop(self, grace_seconds: float) -> int:
-        """End the container: SIGTERM, after `grace_seconds` of wall time SIGKILL; return its exit code."""
+        """End the container: SIGTERM, after `grace_seconds` of wall time SIGKILL; return its exit code.
+
+        However quick the pace, what does heed SIGTERM gets the moment it takes to end by itself.
+        """
         self.signal(signal.SIGCONT)
         self.signal(signal.SIGTERM)
         with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(asyncio.shield(self.ended), grace_seconds)
+            return await asyncio.wait_for(asyncio.shield(self.ended), max(grace_seconds, _LEAST_GRACE))
         return await self.kill()
 
     async def kill(self) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from aks_wasm.emulator.node.images import Image, ImageError
 from aks_wasm.emulator.node.node_context import NodeContext
 from aks_wasm.emulator.node.pod_status import Pod, set_waiting
+from aks_wasm.emulator.node.pull_secrets import pull_credentials
 from aks_wasm.emulator.node.references import parse_reference
 
 _FIRST_BACK_OFF = 10.0  # seconds; kubelet's image back-off, doubling
@@ -53,7 +54,8 @@ async def _try(context: NodeContext, pod: Pod, container: dict[str, Any], platfo
     if parse_reference(reference) is not None:
         context.event(pod, "Pulling", f'Pulling image "{reference}"', container=name)
     begin = time.monotonic()
-    image = await context.images.resolve(reference, platform, pull_always=policy == "Always")
+    logins = pull_credentials(context.store, pod)
+    image = await context.images.resolve(reference, platform, pull_always=policy == "Always", logins=logins)
     took = f"{max(time.monotonic() - begin, 0.001):.3g}s"
     message = (
         f'Successfully pulled image "{reference}" in {took} ({took} including waiting). Image size: {image.size} bytes.'

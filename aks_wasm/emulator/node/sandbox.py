@@ -1,4 +1,4 @@
-"""A pod's sandbox: the runtime its RuntimeClass stands for, its address, its volumes; waits until all can be had."""
+"""A pod's volumes and sandbox: the runtime its RuntimeClass stands for, its address; waits until all can be had."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ async def make_sandbox(context: NodeContext, pod: Pod) -> PodScene:
     Raises:
         NodeGone: The node vanished meanwhile.
     """
-    await _set_up_volumes(context, pod)
     while True:
         node = context.store.peek("nodes", pod["spec"]["nodeName"])
         if node is None:
@@ -78,7 +77,8 @@ def _address(context: NodeContext, pod: Pod, node: Mapping[str, Any]) -> str:
     return context.network.assign(pod["metadata"]["uid"], node["spec"]["podCIDR"], wanted)
 
 
-async def _set_up_volumes(context: NodeContext, pod: Pod) -> None:
+async def set_up_volumes(context: NodeContext, pod: Pod) -> None:
+    """Make the pod's volumes; says in events what is missing, and tries again."""
     delay = _FIRST_MOUNT_RETRY
     folder = context.pod_folder(pod["metadata"]["uid"]) / "volumes"
     while True:

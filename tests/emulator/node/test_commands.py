@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import base64
+import json
+import os
+import sys
+from pathlib import Path
 
 import pytest
 
-from tests.emulator.node.rehearsal import ENDLESS, MEMORY_HOG, TRAPS, Rehearsal, exits_with, wat
+from tests.emulator.node.http_client import fetch
+from tests.emulator.node.rehearsal import (
+    ENDLESS,
+    MEMORY_HOG,
+    TRAPS,
+    Rehearsal,
+    container_processes,
+    eventually,
+    exits_with,
+    wat,
+)
 
 COMPONENT = """(component
   (core module $m (func (export "run") (result i32) i32.const {result}))
@@ -158,6 +172,62 @@ async def test_a_wasi_http_component_without_a_program_that_serves_it_says_what_
     pod = await nodes.phase("http", "Failed")
     message = pod["status"]["containerStatuses"][0]["state"]["terminated"]["message"]
     assert "with the `wasmtime` program, which is not installed on this machine" in message
+
+
+# Takes wasmtime's place: answers every request with its own arguments.
+SERVER = """#!{python}
+import http.server, json, os, sys
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps([sys.argv[1:], os.environ.get("WORD")]).encode())
+
+host, _, port = sys.argv[sys.argv.index("--addr") + 1].partition(":")
+http.server.HTTPServer((host, int(port)), Handler).serve_forever()
+"""
+
+
+async def test_a_wasi_http_component_is_handed_to_the_wasmtime_of_the_machine(
+    nodes: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = nodes.folder / "bin" / "wasmtime"
+    program.parent.mkdir()
+    program.write_text(SERVER.format(python=sys.executable))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    nodes.module("http:1", wat(COMPONENT.format(result=0, interface="wasi:http/incoming-handler@0.2.0")))
+    probe = {"tcpSocket": {"port": 8080}}
+    nodes.pod("http", "http:1", readinessProbe=probe, env=[{"name": "WORD", "value": "given"}])
+    await nodes.ready("http")
+    nodes.service("http", 18085, 8080, "http")
+    arguments, word = json.loads((await fetch(await nodes.address("http"), "/")).text)
+    assert arguments[0] == "serve"
+    assert "WORD=given" in arguments
+    assert arguments[-1].endswith("/app.wasm")
+    assert word == "given"
+
+
+async def test_a_cpu_limit_holds_a_busy_module_back(nodes: Rehearsal) -> None:
+    nodes.module("loop:1", ENDLESS)
+    processes = {}
+    for name, limit in (("held", "100m"), ("free", "1")):
+        nodes.pod(name, "loop:1", resources={"limits": {"cpu": limit}})
+        await nodes.phase(name, "Running")
+        (processes[name],) = set(container_processes(nodes.folder)) - set(processes.values())
+    start = {name: cpu_seconds(process) for name, process in processes.items()}
+
+    def used(name: str) -> float:
+        return cpu_seconds(processes[name]) - start[name]
+
+    await eventually(lambda: used("free") > 0.6)
+    assert used("held") < used("free") / 2
+
+
+def cpu_seconds(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import json
@@ -176,10 +177,13 @@ class Registry:
     manifests: dict[str, str]
     asked: list[str] = field(default_factory=list)
     base: str = ""
+    login: str = ""
 
     async def handle(self, request: web.Request) -> web.Response:
         self.asked.append(request.path)
         if request.path == "/token":
+            if self.login and request.headers.get("Authorization") != self.login:
+                return web.Response(status=401)
             return web.json_response({"token": f"for {request.query['scope']}"})
         if request.headers.get("Authorization") != "Bearer for repository:team/app:pull":
             challenge = f'Bearer realm="{self.base}/token",service="test",scope="repository:team/app:pull"'
@@ -223,6 +227,24 @@ async def test_an_image_is_pulled_from_its_registry_with_the_token_it_asks_for(
     nodes.pod("again", reference)
     await nodes.phase("again", "Failed")
     assert len(registry.asked) == asked
+
+
+async def test_image_pull_secrets_are_shown_to_the_registry(
+    nodes: Rehearsal, registry: Registry, tmp_path: Path
+) -> None:
+    nodes.images.registries = RegistryTrust(ca_file=tmp_path / "ca" / "ca.pem")
+    host = registry.base.removeprefix("https://")
+    registry.login = "Basic " + base64.b64encode(b"me:secret").decode()
+    nodes.pod("nobody", f"{host}/team/app:1")
+    await nodes.until(lambda: nodes.state("nobody")["waiting"]["reason"] == "ImagePullBackOff")
+    assert "pull access denied" in nodes.state("nobody")["waiting"]["message"]
+    config = json.dumps({"auths": {f"https://{host}/v2/": {"username": "me", "password": "secret"}}})
+    data = {".dockerconfigjson": base64.b64encode(config.encode()).decode()}
+    nodes.store.create(
+        "secrets", {"kind": "Secret", "metadata": {"name": "login", "namespace": "default"}, "data": data}
+    )
+    nodes.pod("me", f"{host}/team/app:1", spec={"imagePullSecrets": [{"name": "gone"}, {"name": "login"}]})
+    await nodes.phase("me", "Failed")
 
 
 async def test_an_authority_nobody_trusts_is_refused(images: ImageStore, registry: Registry) -> None:

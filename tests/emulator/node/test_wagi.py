@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from aks_wasm.emulator.node.runtimes import Runtime
@@ -83,12 +81,12 @@ MODULES = {
 
 
 @pytest.fixture
-async def application(nodes: Rehearsal) -> AsyncIterator[str]:
+async def application(nodes: Rehearsal) -> str:
     nodes.image("many:1", {"spin.toml": manifest(ROUTES).encode(), **MODULES})
     nodes.pod("many", "many:1", spec={"runtimeClassName": "spin"}, command=["/"])
     await nodes.ready("many")
     nodes.service("many", 18081, 80, "many")
-    yield await nodes.address("many")
+    return await nodes.address("many")
 
 
 async def test_routes_are_matched_exactly_or_by_the_longest_wildcard(application: str) -> None:

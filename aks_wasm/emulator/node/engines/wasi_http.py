@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from aks_wasm.emulator.node.container_config import ContainerConfig
+from aks_wasm.emulator.node.container_config import ContainerConfig, Mount
 from aks_wasm.emulator.node.errors import ShimError
 
 _WASMTIME_HTTP_PORT = 8080  # containerd-shim-wasmtime serves wasi:http there unless PORT says otherwise
@@ -48,7 +48,9 @@ def serve_component(config: ContainerConfig, module: Path, report: Callable[...,
     args = [program, "serve", "--addr", f"127.0.0.1:{free}", "-S", "cli"]
     for name, value in config.env.items():
         args += ["--env", f"{name}={value}"]
-    args += ["--dir", f"{config.root}::/", str(module)]
+    for mount in (Mount(config.root, "/"), *config.mounts):
+        args += ["--dir", f"{mount.host}::{mount.guest}"]
+    args.append(str(module))
     os.execve(program, args, _environment(config))  # noqa: S606 - the program was looked up by its name
 
 
