@@ -20,7 +20,7 @@ from aks_wasm.settings import Settings
 from aks_wasm.waits import Clock, Patience, Seen, SystemClock, wait_until
 
 STOP_SECONDS = 15.0  # what a daemon gets to stop by itself, then for SIGTERM, before SIGKILL
-STATUS_SECONDS = 5.0  # what a daemon gets to answer its status
+STATUS_SECONDS = 10.0  # what a daemon gets to answer its status; a busy machine is slow
 
 
 @dataclass(frozen=True)
