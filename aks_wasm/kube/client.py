@@ -67,6 +67,9 @@ class KubeClient:
 
     def close(self) -> None:
         """Close all connections."""
+        pools = self._api.rest_client.pool_manager.pools
+        for key in pools.keys():  # noqa: SIM118 - urllib3's container refuses to be iterated
+            pools[key].close()  # clearing alone leaves it to the garbage collector, and an error's traceback holds on
         self._api.close()
 
     def version(self) -> str:
@@ -260,9 +263,10 @@ def _lines(response: urllib3.BaseHTTPResponse, host: str, doing: str) -> Iterato
             *lines, rest = (rest + piece).split(b"\n")
             for line in lines:
                 yield line.decode("utf-8", "replace")
+        response.release_conn()  # read to its end: the next request may use the connection
         if rest:
             yield rest.decode("utf-8", "replace")
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise unreachable(host, error, doing=doing) from error
     finally:
-        response.close()
+        response.close()  # of no effect once released; else whoever reads has stopped half-way

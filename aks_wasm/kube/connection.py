@@ -34,6 +34,7 @@ def open_connection(text: str) -> ApiClient:
         connect=2,
         read=2,
         status=4,
+        other=0,  # a certificate that is not trusted will not be trusted a second later
         backoff_factor=0.2,
         status_forcelist=_BUSY,
         allowed_methods=_REPEATABLE,

@@ -1,0 +1,142 @@
+"""A real API server of the emulator on a socket, without controllers: tests say what the cluster's state is."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from aks_wasm.emulator.certificates import CertificateAuthority
+from aks_wasm.emulator.cluster.server import ApiServer
+from aks_wasm.emulator.cluster.store import Store
+from aks_wasm.emulator.state import Documents
+from aks_wasm.kube.client import KubeClient
+
+T = TypeVar("T")
+SECONDS = 30
+
+
+class Logs:
+    """Container logs by (pod, previous)."""
+
+    def __init__(self) -> None:
+        self.texts: dict[tuple[str, bool], bytes] = {}
+
+    async def open_log(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        follow: bool,
+        previous: bool,
+        tail_lines: int | None,
+        **_options: Any,
+    ) -> AsyncIterator[bytes]:
+        lines = self.texts[pod, previous].splitlines(keepends=True)
+        for line in lines[-tail_lines:] if tail_lines else lines:
+            yield line[: len(line) // 2]
+            yield line[len(line) // 2 :]
+        if follow:
+            yield b"followed"
+
+
+class RunningApi:
+    """One API server in a thread; `do` changes its store."""
+
+    def __init__(self, folder: Path) -> None:
+        self.logs = Logs()
+        self.requests: list[tuple[str, str, int]] = []
+        self.port = 0
+        self._folder = folder
+        self._authority = CertificateAuthority.open(folder, "test cluster")
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._live()))
+
+    def start(self) -> None:
+        self._thread.start()
+        assert self._ready.wait(SECONDS)
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._stopped.set)
+        self._thread.join(SECONDS)
+        assert not self._thread.is_alive()
+
+    def do(self, change: Callable[[Store], T]) -> T:
+        """Run something with the store, in the server's own thread."""
+
+        async def run() -> T:
+            return change(self.store)
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(SECONDS)
+
+    def kubeconfig(
+        self,
+        *,
+        user: dict[str, Any] | None = None,
+        port: int | None = None,
+        authority: CertificateAuthority | None = None,
+    ) -> str:
+        trusted = authority or self._authority
+        certificate, key = trusted.client_certificate("admin", ["system:masters"])
+        own = {"client-certificate-data": encoded(certificate), "client-key-data": encoded(key)}
+        cluster = {
+            "server": f"https://127.0.0.1:{port or self.port}",
+            "certificate-authority-data": encoded(trusted.certificate_pem),
+        }
+        document = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "c", "cluster": cluster}],
+            "users": [{"name": "u", "user": own if user is None else user}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "x",
+        }
+        return yaml.safe_dump(document)
+
+    async def _live(self) -> None:
+        self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
+        documents = Documents(self._folder / "state.db")
+        self.store = Store(documents, "clusters/test")
+        server = ApiServer(
+            self.store,
+            self._authority,
+            kubernetes_version="1.35.5",
+            logs=self.logs,  # type: ignore[arg-type]
+            tokens={"good": ["alice", "system:masters"], "poor": ["bob"]}.get,
+        )
+        server.on_request = lambda method, path, status, _seconds: self.requests.append((method, path, status))
+        self.port = await server.start(None)
+        self._ready.set()
+        await self._stopped.wait()
+        await server.stop()
+        documents.close()
+
+
+def encoded(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+@contextmanager
+def running_api(folder: Path) -> Iterator[RunningApi]:
+    api = RunningApi(folder)
+    api.start()
+    try:
+        yield api
+    finally:
+        api.stop()
+
+
+@contextmanager
+def client_of(api: RunningApi, **options: Any) -> Iterator[KubeClient]:
+    client = KubeClient.from_kubeconfig(api.kubeconfig(**options))
+    try:
+        yield client
+    finally:
+        client.close()
