@@ -10,11 +10,12 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from aks_wasm.emulator.launch import Wanted, hold_daemon_lock, start, status, stop
+from aks_wasm.emulator.launch import Running, Wanted, hold_daemon_lock, start, status, stop
 from aks_wasm.emulator.layout import FileLock, Layout
 from aks_wasm.errors import AksWasmError, UsageError
 from aks_wasm.settings import Settings
@@ -26,6 +27,14 @@ QUICK = Wanted(pace="0")
 def settings(tmp_path) -> Iterator[Settings]:
     here = Settings(home=tmp_path / "home")
     yield here
+    stop(here)
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory) -> Iterator[Running]:
+    """A daemon that its tests only look at."""
+    here = Settings(home=tmp_path_factory.mktemp("launch") / "home")
+    yield start(here, Wanted(pace="0.5", service_age="2022"))
     stop(here)
 
 
@@ -47,28 +56,26 @@ def answers(url: str) -> bool:
         return client.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))) == 0
 
 
-def test_a_started_emulator_answers_and_lives_apart_from_its_starter(settings):
-    running = start(settings, Wanted(pace="0.5", service_age="2022"))
-    assert (running.fresh, running.pace, running.service_age) == (True, 0.5, "2022")
-    assert running.client().get("status")["pid"] == running.pid
-    assert os.getsid(running.pid) == running.pid
-    assert status(settings) is not None
+def test_a_started_emulator_answers_and_lives_apart_from_its_starter(started):
+    assert (started.fresh, started.pace, started.service_age) == (True, 0.5, "2022")
+    assert started.client().get("status")["pid"] == started.pid
+    assert os.getsid(started.pid) == started.pid
+    assert status(Settings(home=started.home)) == replace(started, fresh=False)
 
 
-def test_a_second_start_takes_the_running_one(settings):
-    first = start(settings, QUICK)
-    again = start(settings)
-    assert (again.pid, again.url, again.fresh) == (first.pid, first.url, False)
+@pytest.mark.parametrize("wanted", [Wanted(), Wanted(pace="0.50", service_age="2022")])
+def test_a_second_start_takes_the_running_one(started, wanted):
+    again = start(Settings(home=started.home), wanted)
+    assert (again.pid, again.url, again.fresh) == (started.pid, started.url, False)
 
 
-@pytest.mark.parametrize("wanted", [Wanted(pace="1"), Wanted(service_age="2022"), Wanted(port=1)])
-def test_a_running_one_is_not_taken_for_another_kind(settings, wanted):
-    running = start(settings, QUICK)
+@pytest.mark.parametrize("wanted", [Wanted(pace="1"), Wanted(service_age="today"), Wanted(port=1)])
+def test_a_running_one_is_not_taken_for_another_kind(started, wanted):
     with pytest.raises(AksWasmError) as caught:
-        start(settings, wanted)
+        start(Settings(home=started.home), wanted)
     assert caught.value.code == "EmulatorDiffers"
     assert "aks-wasm emulator stop" in caught.value.hint
-    assert is_alive(running.pid)
+    assert is_alive(started.pid)
 
 
 def test_two_starts_at_once_make_one_emulator(settings):
@@ -78,9 +85,10 @@ def test_two_starts_at_once_make_one_emulator(settings):
     assert sorted(one.fresh for one in both) == [False, True]
 
 
-def test_stop_leaves_no_process_no_port_and_no_lock(settings, layout):
+def test_stop_leaves_no_process_no_port_and_no_lock_though_a_client_stays_connected(settings, layout):
     running = start(settings, QUICK)
-    assert stop(settings)
+    with closing(socket.create_connection(("127.0.0.1", int(running.url.rpartition(":")[2])))):
+        assert stop(settings)
     assert not is_alive(running.pid)
     assert not answers(running.url)
     assert not layout.information.exists()
@@ -88,13 +96,6 @@ def test_stop_leaves_no_process_no_port_and_no_lock(settings, layout):
         assert lock.acquire()
     assert status(settings) is None
     assert not stop(settings)
-
-
-def test_stop_does_not_wait_for_clients_that_stay_connected(settings):
-    running = start(settings, QUICK)
-    with closing(socket.create_connection(("127.0.0.1", int(running.url.rpartition(":")[2])))):
-        assert stop(settings)
-    assert not is_alive(running.pid)
 
 
 def test_stop_finds_the_process_when_the_control_api_cannot_be_asked(settings, layout):
@@ -216,10 +217,9 @@ def test_a_log_that_has_grown_long_moves_aside(settings, layout):
     assert layout.log.with_suffix(".log.1").stat().st_size == 6 * 1024 * 1024
 
 
-def test_two_daemons_on_one_home_are_refused(settings):
-    running = start(settings, QUICK)
-    with pytest.raises(AksWasmError, match=f"process {running.pid}") as caught:
-        hold_daemon_lock(settings.home)
+def test_two_daemons_on_one_home_are_refused(started):
+    with pytest.raises(AksWasmError, match=f"process {started.pid}") as caught:
+        hold_daemon_lock(started.home)
     assert caught.value.code == "EmulatorRuns"
 
 
