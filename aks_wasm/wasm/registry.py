@@ -68,7 +68,7 @@ def push(
         ServiceError: It says no.
     """
     reference = Reference.parse(archive.name)
-    with _Session(verify) as session, _errors(reference, verify):
+    with _Session(verify=verify) as session, _errors(reference, verify):
         upload = _Upload(session, reference, credentials)
         if upload.has_manifest(reference.tag):
             return False
@@ -78,15 +78,30 @@ def push(
 
 
 class _Session(requests.Session):
-    """A session whose own CA file wins over REQUESTS_CA_BUNDLE; requests has it the other way round (psf/requests#3829)."""
+    """A session with our own trust and logins: the environment's CA file and ~/.netrc do not win over them."""
 
-    def __init__(self, verify: str | bool) -> None:
+    def __init__(self, *, verify: str | bool) -> None:
         super().__init__()
         self.verify = verify
+        self.auth = _as_it_is
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
-        """Fill in our CA file before the environment is asked."""
+        """Fill in our CA file before the environment is asked (psf/requests#3829)."""
         return super().merge_environment_settings(url, proxies, stream, self.verify if verify is None else verify, cert)
+
+    def close(self) -> None:
+        """Close every connection; requests leaves them to the garbage collector, and tracebacks hold on to them."""
+        for adapter in self.adapters.values():
+            if isinstance(adapter, requests.adapters.HTTPAdapter):
+                pools = adapter.poolmanager.pools
+                for key in pools.keys():  # noqa: SIM118 - urllib3's container refuses to be iterated
+                    pools[key].close()
+        super().close()
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keep requests from putting a login of ~/.netrc in the place of ours."""
+    return request
 
 
 class _Upload:
