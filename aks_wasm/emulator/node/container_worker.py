@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aks_wasm.emulator.node.container_spec import StartFailed, container_config, resource_limit
+from aks_wasm.emulator.node.crash_loop import RESET_AFTER, back_off, restart_delay
 from aks_wasm.emulator.node.environment import ConfigError
 from aks_wasm.emulator.node.images import Image
 from aks_wasm.emulator.node.logs import ContainerLog, tail_text
@@ -23,9 +24,6 @@ from aks_wasm.emulator.node.pull_policy import obtain_image
 from aks_wasm.emulator.node.runtimes import Runtime
 from aks_wasm.emulator.node.throttle import throttle
 
-_FIRST_BACK_OFF = 10.0  # seconds; CrashLoopBackOff, doubling
-_LONGEST_BACK_OFF = 300.0
-_RESET_AFTER = 600.0  # seconds of running after which the back-off begins anew
 _CREATE_SECONDS = 0.3  # recorded between Pulled and Started
 _CONFIG_RETRY = 10.0
 _MESSAGE_LINES, _MESSAGE_BYTES = 80, 2048  # of FallbackToLogsOnError
@@ -86,18 +84,17 @@ class ContainerWorker:
 
     async def run(self) -> int:
         """Run the container, again and again where the policy says so; return the last exit code."""
-        failures, delay = 0, _FIRST_BACK_OFF
+        failures = 0
         self._number = _next_number(entry_of(self._current(), self.name) or {})
         while True:
             begin = time.monotonic()
             code = await self._attempt()
             if self._scene.terminating or self._policy == "Never" or (self._policy == "OnFailure" and code == 0):
                 return code
-            if time.monotonic() - begin > self._context.pace.scaled(_RESET_AFTER) > 0:
-                failures, delay = 0, _FIRST_BACK_OFF
-            if failures:  # the first restart comes at once (kubelet's doBackOff finds no entry yet)
-                await self._back_off(delay)
-                delay = min(delay * 2, _LONGEST_BACK_OFF)
+            if time.monotonic() - begin > self._context.pace.scaled(RESET_AFTER) > 0:
+                failures = 0
+            if delay := restart_delay(failures):
+                await back_off(self._context, self._scene.pod, self.name, delay)
             failures += 1
             self._number += 1
 
@@ -217,16 +214,6 @@ class ContainerWorker:
         self._update(lambda entry: set_waiting(entry, reason, message))
         await self._context.back_off(_CONFIG_RETRY)
 
-    async def _back_off(self, seconds: float) -> None:
-        meta = self._scene.pod["metadata"]
-        place = f"{meta['name']}_{meta['namespace']}"
-        event = f"Back-off restarting failed container {self.name} in pod {place}({self._scene.uid})"
-        self._event("BackOff", event, warning=True)
-        shown = _duration(seconds)
-        message = f"back-off {shown} restarting failed container={self.name} pod={place}({self._scene.uid})"
-        self._update(lambda entry: set_waiting(entry, "CrashLoopBackOff", message))
-        await self._context.back_off(seconds)
-
     def _current(self) -> Pod:
         meta = self._scene.pod["metadata"]
         return self._context.store.peek("pods", meta["name"], meta["namespace"]) or self._scene.pod
@@ -243,9 +230,3 @@ def _next_number(entry: dict[str, Any]) -> int:
     state = entry.get("state") or {}
     seen = "terminated" in state or "terminated" in (entry.get("lastState") or {})
     return int(entry.get("restartCount", 0)) + (1 if seen else 0)
-
-
-def _duration(seconds: float) -> str:
-    """Write seconds as Go does: 10s, 1m20s, 5m0s."""
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}m{rest}s" if minutes else f"{rest}s"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 INDEX_TYPES = (
     "application/vnd.oci.image.index.v1+json",
@@ -23,6 +24,24 @@ _WASM_PLATFORMS = (("wasi", "wasm"), ("wasip1", "wasm"), ("wasip2", "wasm"))
 
 class DigestMismatch(ValueError):
     """What came is not what the digest promises."""
+
+
+class IncomingBlob:
+    """A blob on its way in."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._seen = hashlib.sha256()
+
+    @property
+    def digest(self) -> str:
+        """The digest of what has come so far."""
+        return f"sha256:{self._seen.hexdigest()}"
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next piece."""
+        self._seen.update(chunk)
+        self._file.write(chunk)
 
 
 class Content:
@@ -53,20 +72,29 @@ class Content:
         Raises:
             DigestMismatch: `digest` was given and is another one.
         """
+        with self.receive(digest) as blob:
+            for chunk in chunks:
+                blob.write(chunk)
+        return blob.digest
+
+    @contextlib.contextmanager
+    def receive(self, digest: str | None = None) -> Iterator[IncomingBlob]:
+        """Take in a blob piece by piece; it is kept when the block ends well.
+
+        Raises:
+            DigestMismatch: `digest` was given and is another one.
+        """
         handle, temporary = tempfile.mkstemp(dir=self.folder)
-        path, seen = Path(temporary), hashlib.sha256()
+        path = Path(temporary)
         try:
             with os.fdopen(handle, "wb") as file:
-                for chunk in chunks:
-                    seen.update(chunk)
-                    file.write(chunk)
-            found = f"sha256:{seen.hexdigest()}"
-            if digest is not None and digest != found:
-                raise DigestMismatch(f"{digest} promised, {found} came")
-            path.replace(self.path(found))
+                blob = IncomingBlob(file)
+                yield blob
+            if digest is not None and digest != blob.digest:
+                raise DigestMismatch(f"{digest} promised, {blob.digest} came")
+            path.replace(self.path(blob.digest))
         finally:
             path.unlink(missing_ok=True)
-        return found
 
     def document(self, digest: str) -> dict[str, Any]:
         """Return a blob that is a JSON object.

@@ -111,8 +111,9 @@ class _Puller:
             if self._content.has(digest):
                 return
             async with self._get(f"{self._base}/blobs/{digest}", accept="*/*") as response:
-                chunks = [chunk async for chunk in response.content.iter_chunked(1 << 20)]
-            await asyncio.to_thread(self._content.add, chunks, digest)
+                with self._content.receive(digest) as blob:
+                    async for chunk in response.content.iter_chunked(1 << 20):
+                        blob.write(chunk)
 
     @contextlib.contextmanager
     def _named_failures(self) -> Any:

@@ -13,15 +13,15 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from aks_wasm.emulator.node.crash_loop import back_off, restart_delay
 from aks_wasm.emulator.node.logs import ContainerLog
 from aks_wasm.emulator.node.node_context import NodeContext
-from aks_wasm.emulator.node.pod_status import Pod, set_running, set_terminated, set_waiting
+from aks_wasm.emulator.node.pod_status import Pod, set_running, set_terminated
 from aks_wasm.emulator.node.runtimes import Runtime, installed_runtimes, remember_runtimes, runtime_from_type
 
 LABEL = ("app.kubernetes.io/component", "shim-installer")
 ANNOTATION = "aks-wasm.dev/shims"
 _INSTALL_SECONDS = 20.0  # download, check, copy, restart of containerd: recorded on AKS-like nodes
-_BACK_OFF = 10.0
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
 _ARCHES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
@@ -88,22 +88,16 @@ class Installer:
         """Install, then stay Running; a refusal ends the container and is tried again with back-off."""
         attempt = 0
         while not await self._install(attempt):
-            name, delay = self._working, min(_BACK_OFF * 2**attempt, 300.0)
-            meta = self._pod["metadata"]
-            place = f"{meta['name']}_{meta['namespace']}({meta['uid']})"
-            message = f"back-off {int(delay)}s restarting failed container={name} pod={place}"
-            self._context.event(self._pod, "BackOff", f"Back-off restarting failed container {name} in pod {place}",
-                                container=name, warning=True)  # fmt: skip
-            self._update(name, lambda entry, text=message: set_waiting(entry, "CrashLoopBackOff", text))
-            await self._context.back_off(delay)
+            if delay := restart_delay(attempt):
+                await back_off(self._context, self._pod, self._working, delay)
             attempt += 1
-            self._update(name, lambda entry: entry.update(restartCount=entry["restartCount"] + 1))
+            self._update(self._working, lambda entry: entry.update(restartCount=entry["restartCount"] + 1))
         for name in self._others:
             self._update(name, lambda entry: set_terminated(entry, 0, "Completed"))
         for name in (self._main, *self._more):
             self._start(name)
             self._update(name, lambda entry: entry.update(ready=True))
-        log = self._log(self._main, attempt)
+        log = self._log(self._main, attempt if self._main == self._working else 0)
         log.write("stdout", b"the handlers are configured; waiting")
         try:
             await asyncio.get_running_loop().create_future()

@@ -36,6 +36,34 @@ def exits_with(code: int) -> bytes:
     return wat(f'{MODULE_START} (func (export "_start") (call $exit (i32.const {code}))))')
 
 
+def shows_files(*places: tuple[int, str]) -> bytes:
+    """A command that writes files to stdout, each given by the number of a preopened folder (from 3) and a path."""
+    data = "".join(f'(data (i32.const {100 + 50 * row}) "{path}")' for row, (_, path) in enumerate(places))
+    calls = "".join(
+        f"(call $show (i32.const {folder}) (i32.const {100 + 50 * row}) (i32.const {len(path)}))"
+        for row, (folder, path) in enumerate(places)
+    )
+    return wat(
+        f"""(module
+      (import "wasi_snapshot_preview1" "path_open"
+        (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+      (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+      (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+      (memory (export "memory") 1)
+      {data}
+      (func $show (param $dir i32) (param $path i32) (param $length i32)
+        (if (call $open (local.get $dir) (i32.const 1) (local.get $path) (local.get $length) (i32.const 0)
+              (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 0))
+          (then unreachable))
+        (i32.store (i32.const 8) (i32.const 1000))
+        (i32.store (i32.const 12) (i32.const 4096))
+        (drop (call $read (i32.load (i32.const 0)) (i32.const 8) (i32.const 1) (i32.const 16)))
+        (i32.store (i32.const 12) (i32.load (i32.const 16)))
+        (drop (call $write (i32.const 1) (i32.const 8) (i32.const 1) (i32.const 16))))
+      (func (export "_start") {calls}))"""
+    )
+
+
 TRAPS = wat('(module (memory (export "memory") 1) (func (export "_start") unreachable))')
 ENDLESS = wat('(module (memory (export "memory") 1) (func (export "_start") (loop br 0)))')
 MEMORY_HOG = wat(

@@ -19,6 +19,7 @@ from tests.emulator.node.rehearsal import (
     container_processes,
     eventually,
     exits_with,
+    shows_files,
     wat,
 )
 
@@ -100,32 +101,8 @@ async def test_a_missing_config_map_holds_the_container_until_it_is_there(nodes:
     assert "greeting: at last" in await nodes.log("waits")
 
 
-FILE_READER = wat(
-    """(module
-      (import "wasi_snapshot_preview1" "path_open"
-        (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
-      (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
-      (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
-      (memory (export "memory") 1)
-      (data (i32.const 100) "word")
-      (data (i32.const 200) "etc/settings/word")
-      (func $show (param $dir i32) (param $path i32) (param $length i32)
-        (if (call $open (local.get $dir) (i32.const 1) (local.get $path) (local.get $length) (i32.const 0)
-              (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 0))
-          (then unreachable))
-        (i32.store (i32.const 8) (i32.const 1000))
-        (i32.store (i32.const 12) (i32.const 64))
-        (drop (call $read (i32.load (i32.const 0)) (i32.const 8) (i32.const 1) (i32.const 16)))
-        (i32.store (i32.const 12) (i32.load (i32.const 16)))
-        (drop (call $write (i32.const 1) (i32.const 8) (i32.const 1) (i32.const 16))))
-      (func (export "_start")
-        (call $show (i32.const 4) (i32.const 100) (i32.const 4))
-        (call $show (i32.const 3) (i32.const 200) (i32.const 17))))"""
-)
-
-
 async def test_volumes_show_up_as_folders_and_single_files_in_the_root(nodes: Rehearsal) -> None:
-    nodes.module("reader:1", FILE_READER)
+    nodes.module("reader:1", shows_files((4, "word"), (3, "etc/settings/word")))
     meta = {"name": "settings", "namespace": "default"}
     nodes.store.create("configmaps", {"kind": "ConfigMap", "metadata": meta, "data": {"word": "mounted "}})
     volumes = [{"name": "settings", "configMap": {"name": "settings"}}, {"name": "scratch", "emptyDir": {}}]

@@ -6,7 +6,7 @@ import pytest
 
 from aks_wasm.emulator.node.runtimes import Runtime
 from tests.emulator.node.http_client import Answer, fetch
-from tests.emulator.node.rehearsal import TRAPS, Rehearsal, exits_with, wat
+from tests.emulator.node.rehearsal import TRAPS, Rehearsal, exits_with, shows_files, wat
 
 # Writes its whole environment, one variable a line, behind an empty line.
 SHOWS_ENVIRONMENT = wat(
@@ -235,7 +235,9 @@ async def test_a_folder_of_the_image_or_a_volume_is_what_files_show(nodes: Rehea
     triggers = (
         HTTP_TRIGGER + WAGI + '[component.a]\nsource = "a.wasm"\nfiles = [{ source = "data", destination = "/" }]'
     )
-    nodes.image("files:1", {"spin.toml": MANIFEST.format(triggers=triggers).encode(), "a.wasm": READS_PAGE})
+    nodes.image(
+        "files:1", {"spin.toml": MANIFEST.format(triggers=triggers).encode(), "a.wasm": shows_files((3, "page"))}
+    )
     meta = {"name": "page", "namespace": "default"}
     page = "content-type: text/html\n\n<p>from a volume</p>"
     nodes.store.create("configmaps", {"kind": "ConfigMap", "metadata": meta, "data": {"page": page}})
@@ -246,23 +248,3 @@ async def test_a_folder_of_the_image_or_a_volume_is_what_files_show(nodes: Rehea
     await nodes.ready("files")
     nodes.service("files", 18084, 80, "files")
     assert (await fetch(await nodes.address("files"), "/")).text == "<p>from a volume</p>"
-
-
-READS_PAGE = wat(
-    """(module
-      (import "wasi_snapshot_preview1" "path_open"
-        (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
-      (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
-      (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
-      (memory (export "memory") 1)
-      (data (i32.const 100) "page")
-      (func (export "_start")
-        (if (call $open (i32.const 3) (i32.const 1) (i32.const 100) (i32.const 4) (i32.const 0)
-              (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 0))
-          (then unreachable))
-        (i32.store (i32.const 8) (i32.const 1000))
-        (i32.store (i32.const 12) (i32.const 4096))
-        (drop (call $read (i32.load (i32.const 0)) (i32.const 8) (i32.const 1) (i32.const 16)))
-        (i32.store (i32.const 12) (i32.load (i32.const 16)))
-        (drop (call $write (i32.const 1) (i32.const 8) (i32.const 1) (i32.const 16)))))"""
-)
