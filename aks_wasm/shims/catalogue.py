@@ -123,21 +123,6 @@ def select(entries: Iterable[str | CustomShim]) -> tuple[Shim, ...]:
     return tuple(chosen.values())
 
 
-def find(name: str, entries: Iterable[str | CustomShim]) -> Shim | None:
-    """Return the shim that a workload means by `name`: one of the spec's, else one of the catalogue.
-
-    Args:
-        name: `spin`, `spin@v0.24.0`, or a custom shim's name.
-        entries: The spec's `shims`.
-    """
-    chosen = select(entries)
-    wanted, _, version = name.partition("@")
-    for shim in chosen:
-        if shim.name == wanted and version in ("", shim.version, shim.version.removeprefix("v")):
-            return shim
-    return None if problems((name,), install=False) else _shim(name)
-
-
 def problems(entries: Iterable[str | CustomShim], *, install: bool = True) -> list[Problem]:
     """Find unknown names and versions, and shims that cannot be installed because nobody verified their SHA-256.
 

@@ -26,15 +26,6 @@ def probe_name(node: str, runtime_class: str) -> str:
     return f"{name[: _LONGEST_NAME - _HASH_DIGITS - 1].rstrip('-.')}-{digest}"
 
 
-def probe_source(shim: Shim) -> str:
-    """Return which file of the package `aks_wasm.hello` is the probe for a shim, as a path inside it."""
-    if shim.runs is None or not shim.runs.spin_manifest:
-        return "probe/probe.wasm"
-    if "command" in shim.runs.triggers:
-        return "probe/spin.toml"
-    return "service/spin.toml" if 2 in shim.runs.spin_manifest else "service/spin-1.toml"
-
-
 def probe_manifest(shim: Shim, *, node: str, runtime_class: str, image: str, owner: str) -> dict[str, Any]:
     """Return the pod that proves a shim on one node.
 

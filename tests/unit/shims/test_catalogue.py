@@ -5,7 +5,7 @@ import re
 import pytest
 
 from aks_wasm.errors import SpecInvalid
-from aks_wasm.shims.catalogue import Shim, _catalogue, find, preview_shim, problems, select
+from aks_wasm.shims.catalogue import Shim, _catalogue, preview_shim, problems, select
 from aks_wasm.spec.models import CustomShim, ShimPlatform
 
 SUM = "0" * 64
@@ -101,14 +101,6 @@ def test_two_shims_of_one_handler_are_refused() -> None:
 def test_none_is_no_shim() -> None:
     assert select(("none", "spin")) == select(("spin",))
     assert problems(("none",)) == []
-
-
-def test_a_workload_finds_its_shim_among_the_specs_or_in_the_catalogue() -> None:
-    entries = ("spin@v0.24.0", custom())
-    assert find("spin", entries) == select(entries)[0]
-    assert find("mine", entries) == select(entries)[1]
-    assert find("wasmtime", entries) == select(("wasmtime",))[0]
-    assert find("nothing", entries) is None
 
 
 @pytest.mark.parametrize(

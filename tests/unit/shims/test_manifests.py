@@ -5,7 +5,7 @@ import json
 from aks_wasm.shims.catalogue import preview_shim, select
 from aks_wasm.shims.installer import SHIMS_ANNOTATION, manifests, node_script, shim_list
 from aks_wasm.shims.labels import PROOF, SHIMS
-from aks_wasm.shims.probe import probe_manifest, probe_name, probe_source, proof, proved
+from aks_wasm.shims.probe import probe_manifest, probe_name, proof, proved
 from aks_wasm.shims.runtime_class import preview_runtime_class, shim_runtime_class, tolerations
 
 TAINT = "aks-wasm.dev/wasm=true:NoSchedule"
@@ -116,18 +116,6 @@ def test_probe_names_are_dns_labels_and_differ_by_node() -> None:
     }
     assert len(long) == 2
     assert all(len(name) <= 63 for name in long)
-
-
-def test_each_shim_is_probed_with_what_it_can_run() -> None:
-    sources = {
-        entry: probe_source(select((entry,))[0]) for entry in ("spin", "spin@v0.15.1", "spin@v0.8.0", "wasmtime")
-    }
-    assert sources == {
-        "spin": "probe/spin.toml",
-        "spin@v0.15.1": "service/spin.toml",
-        "spin@v0.8.0": "service/spin-1.toml",
-        "wasmtime": "probe/probe.wasm",
-    }
 
 
 def test_a_proof_holds_until_the_node_boots_again_or_the_version_changes() -> None:
