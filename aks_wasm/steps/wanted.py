@@ -24,6 +24,8 @@ Routes = Mapping[str, ChosenRoute]
 def probe_image_key(shim: Shim) -> str:
     """Return the key of the image that probes a shim: a Spin application for Spin, a bare module for the others."""
     kind = "spin" if shim.command else "module"
+    if shim.runs is not None and shim.runs.spin_manifest == (1,):
+        kind = "spin-1"  # Spin 1 does not read manifests of version 2
     return f"aks-wasm-probe-{kind}-{shim.probe}"
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PROBES = {
     "aks-wasm-probe-spin-completes": HELLO / "probe" / "spin.toml",
     "aks-wasm-probe-spin-serves": HELLO / "service" / "spin.toml",
+    "aks-wasm-probe-spin-1-serves": HELLO / "service" / "spin-1.toml",
     "aks-wasm-probe-module-completes": HELLO / "probe" / "probe.wasm",
 }
 
