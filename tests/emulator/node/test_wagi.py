@@ -205,8 +205,8 @@ WAGI = 'executor = { type = "wagi" }\n'
                 ).encode(),
                 "a.wasm": SILENT,
             },
-            "v0.14.0",
-            "the command trigger is not run here (shim v0.14.0)",
+            "v0.13.0",
+            "the command trigger is not run here (shim v0.13.0)",
         ),
     ],
 )

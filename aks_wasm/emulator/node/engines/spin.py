@@ -15,9 +15,9 @@ MANIFEST = "/spin.toml"  # where the shim looks (containerd-shim-spin, constants
 LISTEN_VARIABLE = "SPIN_HTTP_LISTEN_ADDR"
 DEFAULT_LISTEN = "0.0.0.0:80"
 _SPIN_LAYERS = ("application/vnd.wasm.content.layer.v1+wasm", "application/vnd.fermyon.spin.application.v1+config")
-# From which shim on: Spin 2 (manifest 2) came with v0.10, the command trigger with v0.15.1.
+# From which shim on: Spin 2 (manifest 2) came with v0.10, the command trigger with v0.14.0 (its engine.rs by tag).
 _MANIFEST_2_SINCE = (0, 10, 0)
-_COMMAND_SINCE = (0, 15, 1)
+_COMMAND_SINCE = (0, 14, 0)
 _TRIGGERS = ("http", "command")
 _TRIGGERS_ELSEWHERE = ("command", "redis", "mqtt", "sqs")
 
