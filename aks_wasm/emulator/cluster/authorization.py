@@ -35,6 +35,26 @@ class Attributes:
     path: str = ""
 
 
+def impersonated(store: Store, user: User, name: str, groups: tuple[str, ...]) -> User:
+    """Return whom a user asks to be taken for (`kubectl --as`); the user itself when `name` is empty.
+
+    Raises:
+        Rejected: The user may not speak for that one.
+    """
+    if not name:
+        return user
+    prefix = "system:serviceaccount:"
+    if name.startswith(prefix):
+        namespace, _, account = name.removeprefix(prefix).partition(":")
+        require(store, user, Attributes("impersonate", "", "serviceaccounts", namespace, account))
+        groups = groups or ("system:serviceaccounts", f"system:serviceaccounts:{namespace}")
+    else:
+        require(store, user, Attributes("impersonate", "", "users", "", name))
+    for group in groups:
+        require(store, user, Attributes("impersonate", "", "groups", "", group))
+    return User(name, (*groups, "system:authenticated"))
+
+
 def require(store: Store, user: User, wanted: Attributes) -> None:
     """Let it pass, or refuse.
 

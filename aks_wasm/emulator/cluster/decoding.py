@@ -29,6 +29,17 @@ class WrongType(Exception):
     """A value can't be what its field holds; the text is encoding/json's."""
 
 
+class _Mismatch(Exception):
+    """A JSON type that does not fit; the struct around it gives the message its name."""
+
+    def __init__(self, value: Any, path: str, wanted: str) -> None:
+        super().__init__()
+        told = {bool: "bool", str: "string", int: "number", float: "number", list: "array", dict: "object"}
+        self.found = told.get(type(value), "null")
+        self.field = ".".join(part.partition("[")[0] for part in path.split("."))
+        self.wanted = wanted
+
+
 @dataclass
 class Decoded:
     """What was read.
@@ -56,16 +67,16 @@ def decoded(node: Node, obj: Tree) -> Decoded:
 def _value(node: Node, value: Any, path: str, result: Decoded) -> Any:
     if node.shape == "struct":
         if not isinstance(value, dict):
-            raise _mismatch(value, path, node.name or "object")
+            raise _Mismatch(value, path, _go(node, path))
         return _struct(node, value, path, result)
     if node.shape == "map":
         if not isinstance(value, dict):
-            raise _mismatch(value, path, f"map[string]{_go(node.item, path)}")
+            raise _Mismatch(value, path, f"map[string]{_go(node.item, path)}")
         pairs = ((key, _value(node.item, item, f"{path}.{key}", result)) for key, item in value.items())
         return dict(pairs)
     if node.shape == "list":
         if not isinstance(value, list):
-            raise _mismatch(value, path, f"[]{_go(node.item, path)}")
+            raise _Mismatch(value, path, f"[]{_go(node.item, path)}")
         return [_value(node.item, item, f"{path}[{index}]", result) for index, item in enumerate(value)]
     return _scalar(node, value, path) if node.shape == "scalar" else value
 
@@ -85,7 +96,12 @@ def _struct(node: Node, value: Tree, path: str, result: Decoded) -> Tree:
             # Go leaves out empty optional lists and maps; a struct is there even when it is empty.
             if item in ([], {}) and known.shape in {"list", "map"} and name not in node.required:
                 continue
-            read[name] = _value(known, item, place, result)
+            try:
+                read[name] = _value(known, item, place, result)
+            except _Mismatch as error:
+                owner = node.name.rpartition(".")[2]
+                told = f"cannot unmarshal {error.found} into Go struct field {owner}.{error.field}"
+                raise WrongType(f"json: {told} of type {error.wanted}") from error
     return read
 
 
@@ -93,14 +109,14 @@ def _scalar(node: Node, value: Any, path: str) -> Any:
     name = node.name
     if name == "quantity":
         if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise _mismatch(value, path, "resource.Quantity")
+            raise _Mismatch(value, path, "resource.Quantity")
         text = value if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
         if not _QUANTITY.match(text):
             raise WrongType(f"quantities must match the regular expression '{_QUANTITY.pattern}'")
         return text
     if name == "int-or-string":
         if isinstance(value, bool) or not isinstance(value, str | int):
-            raise _mismatch(value, path, "intstr.IntOrString")
+            raise _Mismatch(value, path, "intstr.IntOrString")
         return value
     if name == "bytes":
         return _base64(value, path)
@@ -112,13 +128,13 @@ def _scalar(node: Node, value: Any, path: str) -> Any:
         "number": isinstance(value, int | float) and not isinstance(value, bool),
     }[name]
     if not fits:
-        raise _mismatch(value, path, _go(node, path))
+        raise _Mismatch(value, path, _go(node, path))
     return value
 
 
 def _base64(value: Any, path: str) -> str:
     if not isinstance(value, str):
-        raise _mismatch(value, path, "[]uint8")
+        raise _Mismatch(value, path, "[]uint8")
     try:
         base64.b64decode(value, validate=True)
     except binascii.Error as error:
@@ -134,12 +150,4 @@ def _go(node: Node, path: str) -> str:
         if node.name == "integer" and path.rpartition(".")[2] in _LONG:
             return "int64"
         return _GO_NAMES.get(node.name, node.name)
-    return node.name or "interface {}"
-
-
-def _mismatch(value: Any, path: str, wanted: str) -> WrongType:
-    told = {bool: "bool", str: "string", int: "number", float: "number", list: "array", dict: "object"}
-    plain = ".".join(part.partition("[")[0] for part in path.split("."))
-    return WrongType(
-        f"json: cannot unmarshal {told.get(type(value), 'null')} into Go struct field {plain} of type {wanted}"
-    )
+    return node.name or "map[string]interface {}"

@@ -27,6 +27,13 @@ _SCALARS: dict[str, dict[str, Any]] = {
     "quantity": {"type": "string"},
     "int-or-string": {"type": "string", "format": "int-or-string"},
 }
+# kubectl computes strategic merge patches by this document only where the PATCH operation takes them.
+_PATCH_MEDIA = (
+    "application/apply-patch+yaml",
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+)
 _WRITE_PARAMETERS = ("dryRun", "fieldManager", "fieldValidation")
 
 
@@ -141,7 +148,13 @@ class _Writer:
         else:
             parameters = [{"name": name, "in": "query", **text} for name in names]
             content = {"schema": reference}
+        body: dict[str, Any] = (
+            {"requestBody": {"content": {media: {"schema": {}} for media in _patch_media(kind)}}}
+            if action == "patch"
+            else {}
+        )
         return {
+            **body,
             "operationId": f"{action}{kind.group.title().replace('.', '')}{kind.version.title()}{kind.kind}",
             "parameters": parameters,
             "responses": {"200": {"description": "OK", **content}},
@@ -199,6 +212,10 @@ class _Writer:
         if self._prefix == _V2:
             return {**reference, **described, **retained}
         return {"allOf": [reference], "default": {}, **described, **retained}
+
+
+def _patch_media(kind: Kind) -> tuple[str, ...]:
+    return _PATCH_MEDIA if kind.definition is None else _PATCH_MEDIA[:-1]
 
 
 def _list_extensions(node: Node) -> dict[str, Any]:

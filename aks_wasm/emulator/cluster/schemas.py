@@ -129,7 +129,7 @@ def _field_node(told: Tree) -> Node:
         merge=told.get("merge"),
         retain_keys=bool(told.get("retain")),
         required=node.required,
-        description=told.get("description", node.description),
+        description=told.get("description", ""),
         _fields=lambda: node.fields,
         _item=lambda: node.item,
     )

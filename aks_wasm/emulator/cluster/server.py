@@ -22,7 +22,7 @@ from aks_wasm.emulator.cluster import (
     writing,
 )
 from aks_wasm.emulator.cluster.authentication import ANONYMOUS, user_of
-from aks_wasm.emulator.cluster.authorization import Attributes, require
+from aks_wasm.emulator.cluster.authorization import Attributes, impersonated, require
 from aks_wasm.emulator.cluster.calls import Call, Handler, call_of
 from aks_wasm.emulator.cluster.context import ApiContext, Tokens
 from aks_wasm.emulator.cluster.logs import LogSource, LogUnavailable
@@ -128,6 +128,8 @@ class ApiServer:
         user = user_of(context, request)
         if user is ANONYMOUS and request.path not in PUBLIC_PATHS:
             raise Unauthorized
+        groups = tuple(request.headers.getall("Impersonate-Group", ()))
+        user = impersonated(context.store, user, request.headers.get("Impersonate-User", ""), groups)
         if not _is_resource(request.path):
             if user is not ANONYMOUS:
                 require(context.store, user, Attributes(request.method.lower(), path=request.path))
@@ -149,7 +151,8 @@ def _handler(call: Call) -> Handler:
         MethodNotAllowed: The resource has no such verb.
     """
     kind, below = call.kind, call.subresource
-    if call.verb not in (kind.subresources[below] if below else kind.verbs):
+    nameless = not call.name and call.verb in {"update", "patch"}
+    if nameless or call.verb not in (kind.subresources[below] if below else kind.verbs):
         raise MethodNotAllowed
     special = subresources.HANDLERS.get((kind.plural, below)) or subresources.HANDLERS.get(("*", below))
     if special is not None:
