@@ -13,6 +13,7 @@ import yaml
 
 from aks_wasm.errors import Problem, SpecInvalid
 from aks_wasm.spec.models import Arch, CustomShim
+from aks_wasm.wasm.suitability import Runs
 
 NO_SHIM = "none"
 """What a workload says that is an ordinary container."""
@@ -29,25 +30,6 @@ class Platform:
     location: str
     sha256: str | None
     os: Literal["linux"] = "linux"
-
-
-@dataclass(frozen=True)
-class Runs:
-    """What a shim can run.
-
-    Attributes:
-        spin_manifest: Versions of Spin manifests; () when it runs none.
-        triggers: Spin trigger types.
-        wasip1: WASI p1 command modules.
-        components: WASI p2 command components.
-        wasi_http: Components that export `wasi:http/incoming-handler`.
-    """
-
-    spin_manifest: tuple[int, ...] = ()
-    triggers: tuple[str, ...] = ()
-    wasip1: bool = False
-    components: bool = False
-    wasi_http: bool = False
 
 
 @dataclass(frozen=True)

@@ -28,11 +28,10 @@ _SPIN_EXPORTS = ("handle-http-request", "handle-redis-message")
 
 
 @dataclass(frozen=True)
-class Host:
-    """What a shim can run, in the terms of this module.
+class Runs:
+    """What a shim can run.
 
     Attributes:
-        name: For messages, for example "`spin` v0.25.1 (Spin 4.0.1)".
         spin_manifest: Versions of Spin manifests; () when it runs none.
         triggers: Spin trigger types.
         wasip1: WASI p1 command modules.
@@ -40,12 +39,19 @@ class Host:
         wasi_http: Components that export `wasi:http/incoming-handler`.
     """
 
-    name: str
     spin_manifest: tuple[int, ...] = ()
     triggers: tuple[str, ...] = ()
     wasip1: bool = False
     components: bool = False
     wasi_http: bool = False
+
+
+@dataclass(frozen=True)
+class Host:
+    """A shim. `name` is for messages, for example "`spin` v0.25.1 (Spin 4.0.1)"."""
+
+    name: str
+    runs: Runs
 
 
 @dataclass(frozen=True)
@@ -66,8 +72,8 @@ class Use:
 def module_problems(file: WasmFile, host: Host, use: Use) -> list[Problem]:
     """Find why a shim cannot run a single module or component as it is meant."""
     place = f"{use.field}.module"
-    if not (host.wasip1 or host.components or host.wasi_http):
-        hint = "name its Spin manifest with `source`, or take the shim `wasmtime`" if host.spin_manifest else None
+    if not (host.runs.wasip1 or host.runs.components or host.runs.wasi_http):
+        hint = "name its Spin manifest with `source`, or take the shim `wasmtime`" if host.runs.spin_manifest else None
         return [Problem(place, f"{host.name} does not run single modules", hint)]
     if file.kind == "module":
         return _core_problems(file, host, use, place)
@@ -77,10 +83,10 @@ def module_problems(file: WasmFile, host: Host, use: Use) -> list[Problem]:
 def app_problems(app: SpinApp, host: Host, use: Use) -> list[Problem]:
     """Find why a shim cannot run a Spin application as it is meant; its modules are looked into where they exist."""
     place = f"{use.field}.source"
-    if not host.spin_manifest:
+    if not host.runs.spin_manifest:
         return [Problem(place, f"{host.name} does not run Spin applications", "take the shim `spin`")]
     found = []
-    if app.version not in host.spin_manifest:
+    if app.version not in host.runs.spin_manifest:
         found.append(
             Problem(
                 place,
@@ -89,8 +95,8 @@ def app_problems(app: SpinApp, host: Host, use: Use) -> list[Problem]:
             )
         )
     for kind in dict.fromkeys(trigger.type for trigger in app.triggers):
-        if kind not in host.triggers:
-            known = ", ".join(host.triggers)
+        if kind not in host.runs.triggers:
+            known = ", ".join(host.runs.triggers)
             found.append(Problem(place, f"{host.name} has no trigger `{kind}`", f"it has {known}"))
     found += _fit_of_triggers(app, use, place)
     for component in app.components:
@@ -115,7 +121,7 @@ def _fit_of_triggers(app: SpinApp, use: Use, place: str) -> list[Problem]:
 
 def _core_problems(file: WasmFile, host: Host, use: Use, place: str) -> list[Problem]:
     name = file.path.name
-    if not host.wasip1:
+    if not host.runs.wasip1:
         return [Problem(place, f"`{name}` is a core module, {host.name} runs components only", _COMPONENT_HINT)]
     found = []
     known = _COMMAND_MODULES["p1"]
@@ -138,12 +144,12 @@ def _core_problems(file: WasmFile, host: Host, use: Use, place: str) -> list[Pro
 def _component_problems(file: WasmFile, host: Host, use: Use, place: str) -> list[Problem]:
     name = file.path.name
     if file.http_handler:
-        if not host.wasi_http:
+        if not host.runs.wasi_http:
             return [Problem(place, f"`{name}` handles HTTP, which {host.name} does not do", "take the shim `wasmtime`")]
         if use.kind == "job":
             return [Problem(place, f"a job ends, but `{name}` serves HTTP", "make it `kind: service`")]
         return []
-    if not host.components:
+    if not host.runs.components:
         return [Problem(place, f"`{name}` is a component, {host.name} runs core modules only", _MODULE_HINT)]
     found = []
     if not file.exports_start:

@@ -50,18 +50,10 @@ def _read(workload: Workload) -> SpinApp | WasmFile:
 
 
 def _problems(content: SpinApp | WasmFile, shim: Shim, workload: Workload, field: str) -> list[Problem]:
-    runs = shim.runs
-    if runs is None:  # a custom shim: only its author knows
+    if shim.runs is None:  # a custom shim: only its author knows
         return []
     engine = f" ({shim.engine})" if shim.engine else ""
-    host = Host(
-        name=f"`{shim.name}` {shim.version}{engine}",
-        spin_manifest=runs.spin_manifest,
-        triggers=runs.triggers,
-        wasip1=runs.wasip1,
-        components=runs.components,
-        wasi_http=runs.wasi_http,
-    )
+    host = Host(f"`{shim.name}` {shim.version}{engine}", shim.runs)
     use = Use(field, workload.kind, workload.expose != "none")
     if isinstance(content, SpinApp):
         return app_problems(content, host, use)

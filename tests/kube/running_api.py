@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,9 +16,9 @@ from aks_wasm.emulator.cluster.server import ApiServer
 from aks_wasm.emulator.cluster.store import Store
 from aks_wasm.emulator.state import Documents
 from aks_wasm.kube.client import KubeClient
+from tests.threaded_server import SECONDS, ThreadedServer
 
 T = TypeVar("T")
-SECONDS = 30
 
 
 class Logs:
@@ -47,26 +46,15 @@ class Logs:
             yield b"followed"
 
 
-class RunningApi:
+class RunningApi(ThreadedServer):
     """One API server in a thread; `do` changes its store."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         self.logs = Logs()
         self.requests: list[tuple[str, str, int]] = []
-        self.port = 0
         self._folder = folder
         self._authority = CertificateAuthority.open(folder, "test cluster")
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._live()))
-
-    def start(self) -> None:
-        self._thread.start()
-        assert self._ready.wait(SECONDS)
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._stopped.set)
-        self._thread.join(SECONDS)
-        assert not self._thread.is_alive()
 
     def do(self, change: Callable[[Store], T]) -> T:
         """Run something with the store, in the server's own thread."""
@@ -74,7 +62,7 @@ class RunningApi:
         async def run() -> T:
             return change(self.store)
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(SECONDS)
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(SECONDS)
 
     def kubeconfig(
         self,
@@ -100,11 +88,10 @@ class RunningApi:
         }
         return yaml.safe_dump(document)
 
-    async def _live(self) -> None:
-        self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
-        documents = Documents(self._folder / "state.db")
+    async def open(self) -> int:
+        self._documents = documents = Documents(self._folder / "state.db")
         self.store = Store(documents, "clusters/test")
-        server = ApiServer(
+        self._server = server = ApiServer(
             self.store,
             self._authority,
             kubernetes_version="1.35.5",
@@ -112,11 +99,11 @@ class RunningApi:
             tokens={"good": ["alice", "system:masters"], "poor": ["bob"]}.get,
         )
         server.on_request = lambda method, path, status, _seconds: self.requests.append((method, path, status))
-        self.port = await server.start(None)
-        self._ready.set()
-        await self._stopped.wait()
-        await server.stop()
-        documents.close()
+        return await server.start(None)
+
+    async def close(self) -> None:
+        await self._server.stop()
+        self._documents.close()
 
 
 def encoded(data: bytes) -> str:
@@ -126,11 +113,8 @@ def encoded(data: bytes) -> str:
 @contextmanager
 def running_api(folder: Path) -> Iterator[RunningApi]:
     api = RunningApi(folder)
-    api.start()
-    try:
+    with api.running():
         yield api
-    finally:
-        api.stop()
 
 
 @contextmanager

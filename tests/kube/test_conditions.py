@@ -155,8 +155,8 @@ def test_a_deployment_of_none_is_ready(api: RunningApi, client: KubeClient) -> N
 def test_time_runs_out_with_the_last_state(api: RunningApi, client: KubeClient) -> None:
     situation = Situation(api, client, "slow")
     api.do(rolled_out("slow", 0))
-    with pytest.raises(TimedOut, match=r"Deployment `slow` was not ready after 100 s \(last seen: 0 of 1 ready\)"):
-        situation.wait()
+    with pytest.raises(TimedOut, match=r"Deployment `slow` was not ready after 5 s \(last seen: 0 of 1 ready\)"):
+        situation.wait(5)
 
 
 def test_an_image_that_is_not_there_ends_the_wait_at_once(api: RunningApi, client: KubeClient) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,51 +11,42 @@ from pathlib import Path
 from aiohttp import web
 
 from aks_wasm.emulator.certificates import CertificateAuthority
+from tests.threaded_server import ThreadedServer
 
-SECONDS = 30
 ALICE = "Basic " + base64.b64encode(b"alice:s3cret").decode()
 
 
-class TokenRegistry:
+class TokenRegistry(ThreadedServer):
     """Keeps what is pushed with a good token; `requests` notes method, path and status."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         self.ca_file = folder / "ca.pem"
         self.blobs: dict[str, bytes] = {}
         self.manifests: dict[str, bytes] = {}
         self.requests: list[str] = []
         self.read_only = False
         self._authority = CertificateAuthority.open(folder, "registry")
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._live()))
 
     @property
     def host(self) -> str:
         return f"localhost:{self.port}"
 
-    def start(self) -> None:
-        self._thread.start()
-        assert self._ready.wait(SECONDS)
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._stopped.set)
-        self._thread.join(SECONDS)
-
-    async def _live(self) -> None:
-        self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
+    async def open(self) -> int:
         application = web.Application(client_max_size=2**24)
         application.router.add_get("/oauth2/token", self._basic_token)
         application.router.add_post("/oauth2/token", self._refreshed_token)
         application.router.add_post("/oauth2/exchange", self._exchange)
         application.router.add_route("*", "/v2/{path:.*}", self._registry)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+        self._runner = runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self._authority.server_context(["localhost"]))
         await site.start()
-        self.port = runner.addresses[0][1]
-        self._ready.set()
-        await self._stopped.wait()
-        await runner.cleanup()
+        port: int = runner.addresses[0][1]
+        return port
+
+    async def close(self) -> None:
+        await self._runner.cleanup()
 
     async def _basic_token(self, request: web.Request) -> web.Response:
         header = request.headers.get("Authorization")
@@ -110,8 +99,5 @@ class TokenRegistry:
 @contextmanager
 def token_registry(folder: Path) -> Iterator[TokenRegistry]:
     registry = TokenRegistry(folder)
-    registry.start()
-    try:
+    with registry.running():
         yield registry
-    finally:
-        registry.stop()

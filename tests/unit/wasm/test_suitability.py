@@ -7,13 +7,13 @@ from wasmtime import wat2wasm
 
 from aks_wasm.wasm.inspect import WasmFile, inspect
 from aks_wasm.wasm.spin_manifest import SpinApp, load
-from aks_wasm.wasm.suitability import Host, Use, app_problems, module_problems
+from aks_wasm.wasm.suitability import Host, Runs, Use, app_problems, module_problems
 
 HELLO = Path(__file__).parents[3] / "aks_wasm" / "hello"
-SPIN = Host("`spin` v0.25.1", spin_manifest=(1, 2), triggers=("http", "redis", "command"))
-SPIN_1 = Host("`spin` v0.8.0", spin_manifest=(1,), triggers=("http", "redis"))
-WASMTIME = Host("`wasmtime` v0.6.0", wasip1=True, components=True, wasi_http=True)
-WASMER = Host("`wasmer` v0.6.0", wasip1=True)
+SPIN = Host("`spin` v0.25.1", Runs(spin_manifest=(1, 2), triggers=("http", "redis", "command")))
+SPIN_1 = Host("`spin` v0.8.0", Runs(spin_manifest=(1,), triggers=("http", "redis")))
+WASMTIME = Host("`wasmtime` v0.6.0", Runs(wasip1=True, components=True, wasi_http=True))
+WASMER = Host("`wasmer` v0.6.0", Runs(wasip1=True))
 JOB = Use("workloads.0", "job")
 SERVICE = Use("workloads.0", "service")
 HIDDEN = Use("workloads.0", "service", exposed=False)
@@ -82,7 +82,7 @@ def test_components_and_modules_are_not_mixed_up(tmp_path: Path) -> None:
     assert "does not do" in module_problems(wasm(tmp_path, HTTP_COMPONENT), WASMER, SERVICE)[0].message
     assert module_problems(wasm(tmp_path, CLI_COMPONENT), WASMTIME, JOB) == []
     assert "core modules only" in module_problems(wasm(tmp_path, CLI_COMPONENT), WASMER, JOB)[0].message
-    only_components = Host("`x`", components=True)
+    only_components = Host("`x`", Runs(components=True))
     assert "components only" in module_problems(inspect(HELLO / "job" / "task.wasm"), only_components, JOB)[0].message
 
 
