@@ -69,7 +69,9 @@ def _container_cause(container: Mapping[str, Any], pod: str) -> Cause | None:
         return Cause("ImageUnknown", f"the image `{image}` cannot be used: {text or reason}", 0.0, _IMAGE_HINT, pod)
     if reason in _IMAGE_REASONS:
         grace = 0.0 if _NOT_FOUND in text else _IMAGE_GRACE
-        return Cause("ImageUnknown", f"the image `{image}` cannot be pulled: {text or reason}", grace, _IMAGE_HINT, pod)
+        return Cause(
+            "ImageUnknown", f"the image `{image}` cannot be pulled: {_plain(text) or reason}", grace, _IMAGE_HINT, pod
+        )
     if reason in _START_REASONS:
         return Cause(reason, f"the container cannot start: {text or reason}", _START_GRACE, None, pod)
     if reason == "CrashLoopBackOff" and container.get("restartCount", 0) >= _CRASHES:
@@ -80,6 +82,11 @@ def _container_cause(container: Mapping[str, Any], pod: str) -> Cause | None:
             "ContainerFailed", _ending(terminated), None, _LOG_HINT, pod, str(container.get("name", "")) or None
         )
     return None
+
+
+def _plain(text: str) -> str:
+    """Return what containerd said without kubelet's and gRPC's words before it, which change from look to look."""
+    return text.rpartition("desc = ")[2].strip()
 
 
 def _crash(container: Mapping[str, Any], pod: str) -> Cause:

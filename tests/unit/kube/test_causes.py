@@ -29,6 +29,7 @@ def test_an_image_that_is_not_there_is_certain_at_once() -> None:
     assert cause is not None
     assert (cause.code, cause.grace, cause.pod) == ("ImageUnknown", 0.0, "web-1")
     assert "`r/web:1`" in cause.message
+    assert "rpc error" not in cause.message
 
 
 @pytest.mark.parametrize(("reason", "certain"), [("ErrImageNeverPull", True), ("ImagePullBackOff", False)])
