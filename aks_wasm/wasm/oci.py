@@ -100,6 +100,10 @@ def package(content: ImageContent, *, repository: str, folder: Path) -> ImageArc
         AksWasmError: The folder cannot be written, or the disk is full.
     """
     name = content.name(repository)
+    target = folder / f"{repository.rpartition('/')[2]}-{content.tag}.tar"
+    digest = _digest_of(target, name)
+    if digest is not None:
+        return ImageArchive(name=name, path=target, digest=digest)
     blobs = _Blobs()
     index = _image_index(content, blobs)
     descriptor = blobs.add(_MEDIA + "index.v1+json", index) | {"annotations": dict.fromkeys(_NAME_ANNOTATIONS, name)}
@@ -113,6 +117,19 @@ def package(content: ImageContent, *, repository: str, folder: Path) -> ImageArc
             hint="free some space, or name another folder with `AKS_WASM_HOME`",
         ) from error
     return ImageArchive(name=name, path=target, digest=descriptor["digest"])
+
+
+def _digest_of(target: Path, name: str) -> str | None:
+    """Return the digest of an archive that is there already under that name, so that nothing is compressed twice."""
+    try:
+        with tarfile.open(target) as tar:
+            index = tar.extractfile("index.json")
+            manifests = json.load(index)["manifests"] if index else []
+        (descriptor,) = manifests
+    except (OSError, tarfile.TarError, ValueError, KeyError, TypeError):
+        return None
+    known = descriptor.get("annotations", {}).get(_NAME_ANNOTATIONS[0]) == name
+    return str(descriptor["digest"]) if known else None
 
 
 class _Blobs:

@@ -86,6 +86,20 @@ def test_the_same_content_gives_the_same_bytes_and_other_content_another_name(tm
     assert [path.suffix for path in (tmp_path / "b").iterdir()] == [".tar", ".tar"]
 
 
+def test_an_archive_that_is_there_is_kept_and_a_broken_one_is_written_again(tmp_path: Path) -> None:
+    content = content_of(HELLO / "job" / "task.wasm")
+    first = package(content, repository=REPOSITORY, folder=tmp_path)
+    stamp = first.path.stat().st_mtime_ns
+    assert package(content, repository=REPOSITORY, folder=tmp_path) == first
+    assert first.path.stat().st_mtime_ns == stamp
+    elsewhere = package(content, repository="other.example/hello-web", folder=tmp_path)
+    assert elsewhere.path == first.path
+    assert layout(elsewhere)["index.json"].count(b"other.example") == 2
+    first.path.write_bytes(first.path.read_bytes()[:1000])
+    assert package(content, repository=REPOSITORY, folder=tmp_path) == first
+    assert layout(first)["oci-layout"]
+
+
 def test_content_that_moves_between_files_is_other_content() -> None:
     assert ImageContent({"a": b"xy", "b": b""}, ()).tag != ImageContent({"a": b"x", "b": b"y"}, ()).tag
 
