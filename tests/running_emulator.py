@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Age = Literal["2022", "today"]
 ANSWER_SECONDS = 60  # a test that hangs here hangs for good
+GOODBYE_SECONDS = 0.1  # what open TLS connections get to end; asyncio warns of those that the loop's end cuts off
 
 
 class RunningEmulator:
@@ -115,6 +116,7 @@ class RunningEmulator:
             note(None)
             await self._daemon.stopped.wait()
             await self._daemon.stop()
+            await asyncio.sleep(GOODBYE_SECONDS)
 
         try:
             with hold_daemon_lock(self.home):

@@ -20,8 +20,9 @@ from aks_wasm.providers.azure.connection import Connection, connection_from
 from aks_wasm.providers.azure.provider import AzureProvider
 from aks_wasm.providers.base import Prerequisite
 from aks_wasm.settings import Settings
+from tests.contract.conftest import open_azure, target_on
 from tests.contract.targets import Target, patience, put_up
-from tests.running_emulator import RunningEmulator
+from tests.running_emulator import EmulatorFactory, RunningEmulator
 
 
 def connected(target: Target, **changes: Any) -> AzureProvider:
@@ -193,8 +194,6 @@ def test_a_complete_cluster_takes_two_reads_and_no_preflight(azure: Target, prov
 
 @pytest.fixture
 def feature_provider(request: pytest.FixtureRequest) -> Iterator[AzureProvider]:
-    from tests.contract.conftest import target_on
-
     target = target_on("azure-2022", request)
     opened = target.open(target.spec())
     yield opened
@@ -208,6 +207,21 @@ def test_a_feature_is_registered_shown_and_taken_back(feature_provider: AzurePro
     assert features.show().name == "WasmNodePoolPreview"
     assert features.unregister(patience=patience()).state in ("Unregistered", "NotRegistered")
     assert features.unregister().state in ("Unregistered", "NotRegistered")
+
+
+def test_a_fresh_subscription_gets_every_provider_that_a_cluster_needs(start_emulator: EmulatorFactory) -> None:
+    emulator = start_emulator()
+    target = Target("azure", emulator, lambda spec: open_azure(emulator, spec))
+    arm(target, "POST", "/providers/Microsoft.Network/unregister?api-version=2025-04-01")
+    with closing(connected(target)) as provider:
+        assert Prerequisite.PROVIDER in provider.observe(target.spec()).missing
+        before = target.mark()
+        provider.ensure(Prerequisite.PROVIDER, target.spec(), patience())
+        written = [line.rsplit("/", 2)[1] for line in target.writes(before)]
+        assert written == ["Microsoft.ContainerService", "Microsoft.Network"]
+        provider.ensure(Prerequisite.PROVIDER, target.spec(), patience())
+        assert len(target.writes(before)) == 2
+        assert provider.observe(target.spec()).provider_state == "Registered"
 
 
 def test_an_unknown_feature_points_to_the_other_route(feature_provider: AzureProvider) -> None:

@@ -44,6 +44,13 @@ def quick(seen: list[str] | None = None, timeout: float = 3600.0) -> Patience:
     return Patience(timeout, FakeClock(), (lambda _state: None) if seen is None else seen.append)
 
 
+class RestlessClock(SystemClock):
+    """A clock that is looked at often, so that no state passes unseen."""
+
+    def pause(self, seconds: float) -> bool:
+        return super().pause(min(seconds, 0.005))
+
+
 def prepared(provider: AzureProvider, target: Target) -> Any:
     spec = target.spec()
     for prerequisite in (Prerequisite.PROVIDER, Prerequisite.GROUP):
@@ -79,7 +86,7 @@ def test_the_services_own_words_are_shown_as_progress(start_emulator: EmulatorFa
     target = Target("azure", emulator, lambda spec: open_azure(emulator, spec))
     provider = target.open(target.spec())
     seen: list[str] = []
-    provider.put_cluster(prepared(provider, target), target.request(), patience(seen=seen))
+    provider.put_cluster(prepared(provider, target), target.request(), patience(seen=seen, clock=RestlessClock()))
     assert "ProvisioningControlPlane" in seen
     assert seen[-1] == "Succeeded"
     provider.close()

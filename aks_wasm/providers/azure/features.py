@@ -11,6 +11,7 @@ from azure.core.exceptions import AzureError, ResourceNotFoundError
 from aks_wasm.errors import PreviewRetired, UsageError
 from aks_wasm.providers.azure.clients import document_of
 from aks_wasm.providers.azure.errors import from_arm, translated
+from aks_wasm.providers.azure.operations import Budget
 from aks_wasm.waits import Patience, Seen, wait_until
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 NAMESPACE = "Microsoft.ContainerService"
 PREVIEW_FEATURE = "WasmNodePoolPreview"
 UNKNOWN = "Unknown"
+_COMPANIONS = ("Microsoft.Compute", "Microsoft.Network", "Microsoft.Storage", "Microsoft.ManagedIdentity")
 _UNREGISTERED = ("NotRegistered", "Unregistered")
 _RETIREMENT = "https://aka.ms/aks/wasi-retirement"
 
@@ -70,8 +72,10 @@ class Features:
             )
         if patience is None:
             return seen
+        budget = Budget(patience)
         seen = self._wait(name, ("Registered",), patience)
-        register_provider(self._clients, NAMESPACE, patience, again=True)
+        _register(self._clients, NAMESPACE)  # again, so that it takes note of the feature
+        _wait_for_provider(self._clients, NAMESPACE, budget.left())
         return seen
 
     def unregister(self, name: str = PREVIEW_FEATURE, patience: Patience | None = None) -> FeatureState:
@@ -112,20 +116,25 @@ def provider_state(clients: Clients, namespace: str = NAMESPACE) -> str:
     return str(document.get("registrationState") or UNKNOWN)
 
 
-def register_provider(clients: Clients, namespace: str, patience: Patience, *, again: bool = False) -> None:
-    """Register a resource provider and wait; `begin_*` calls don't do it themselves (facts, section 0).
+def register_providers(clients: Clients, patience: Patience) -> None:
+    """Register Microsoft.ContainerService and what a cluster is made of; wait until all are.
 
-    Args:
-        clients: The subscription.
-        namespace: For example `Microsoft.ContainerService`.
-        patience: How long.
-        again: Also when it is registered, so that it takes note of a new feature.
+    `begin_*` calls don't do it themselves (facts, section 0); a fresh subscription has none of them.
     """
-    if not again and provider_state(clients, namespace) == "Registered":
-        return
+    budget = Budget(patience)
+    missing = [name for name in (NAMESPACE, *_COMPANIONS) if provider_state(clients, name) != "Registered"]
+    for name in missing:
+        _register(clients, name)
+    for name in missing:
+        _wait_for_provider(clients, name, budget.left())
+
+
+def _register(clients: Clients, namespace: str) -> None:
     with translated(f"register the resource provider `{namespace}`"):
         clients.resources.providers.register(namespace, cls=document_of)
 
+
+def _wait_for_provider(clients: Clients, namespace: str, patience: Patience) -> None:
     def look() -> Seen[None]:
         state = provider_state(clients, namespace)
         return Seen(state, done=state == "Registered")

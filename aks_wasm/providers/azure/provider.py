@@ -13,7 +13,7 @@ from aks_wasm.errors import Problem, Refused, ServiceError, UsageError
 from aks_wasm.providers.azure import models
 from aks_wasm.providers.azure.clients import Clients, answer_of, document_of
 from aks_wasm.providers.azure.errors import translated
-from aks_wasm.providers.azure.features import NAMESPACE, Features, provider_state, register_provider
+from aks_wasm.providers.azure.features import Features, provider_state, register_providers
 from aks_wasm.providers.azure.groups import ensure_group
 from aks_wasm.providers.azure.kubeconfig import without_kubelogin
 from aks_wasm.providers.azure.operations import Send, converge, state_of
@@ -140,7 +140,7 @@ class AzureProvider:
         """Put a prerequisite in place and wait for it."""
         match prerequisite:
             case Prerequisite.PROVIDER:
-                register_provider(self._clients, NAMESPACE, patience)
+                register_providers(self._clients, patience)
             case Prerequisite.FEATURE:
                 self.features.register(patience=patience)
             case Prerequisite.GROUP:
