@@ -29,7 +29,7 @@ def conditions(text: str | None) -> list[tuple[str, str, bool]]:
 
 
 def matching(text: str | None, resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the resources that satisfy a filter by tagName, tagValue, resourceType, name or location."""
+    """Return the resources that satisfy a filter by tagName, tagValue, resourceType, resourceGroup, name, location."""
     wanted = conditions(text)
     tag = next((value for name, value, _ in wanted if name == "tagname"), None)
     return [
@@ -45,5 +45,7 @@ def _holds(resource: dict[str, Any], name: str, value: str, tag: str | None) -> 
         return value.lower() in tags
     if name == "tagvalue":
         return tag is not None and tags.get(tag.lower()) == value
+    if name == "resourcegroup":  # how `az resource list -g` asks
+        return str(resource["id"]).split("/")[4].lower() == value.lower()
     member = {"resourcetype": "type"}.get(name, name)
     return str(resource.get(member, "")).lower() == value.lower()

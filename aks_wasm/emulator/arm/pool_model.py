@@ -13,6 +13,8 @@ from aks_wasm.emulator.arm.skus import size_named
 from aks_wasm.emulator.node.profile import NodePoolProfile
 
 DEFAULT_SIZE = "Standard_D8a_v4"  # what AKS picked for `vmSize: ""` in a recording of 2026-06
+_SPOT = "kubernetes.azure.com/scalesetpriority"
+_SPOT_TAINT = f"{_SPOT}=spot:NoSchedule"
 POOL_TYPE = "Microsoft.ContainerService/managedClusters/agentPools"
 _IMAGE_DATE = "202607.09.0"  # the VHD of node.profile
 _FIXED = (
@@ -70,7 +72,7 @@ def completed(wanted: Mapping[str, Any], ground: Ground) -> Document:
     properties: Document = dict(_BY_DEFAULT)
     properties.update(_given(wanted))
     if properties.get("scaleSetPriority") == "Spot":
-        properties = {"scaleSetEvictionPolicy": "Delete", "spotMaxPrice": -1.0, **properties}
+        properties = {"scaleSetEvictionPolicy": "Delete", "spotMaxPrice": -1.0, **properties, **_spot_marks(properties)}
         properties["upgradeSettings"] = {}
     if properties["enableAutoScaling"] and "count" not in _given(wanted):
         properties["count"] = properties.get("minCount", 1)
@@ -90,6 +92,8 @@ def changed(known: Document, wanted: Mapping[str, Any], ground: Ground) -> Docum
             message = f"Changing property '{target}' is not allowed."
             raise ProviderError(400, "PropertyChangeNotAllowed", message, extra={"target": target})
     properties = {**known, **given}
+    if properties.get("scaleSetPriority") == "Spot":
+        properties |= _spot_marks(properties)
     if given.get("enableAutoScaling") is False:
         properties = {name: value for name, value in properties.items() if name not in {"minCount", "maxCount"}}
     if properties["enableAutoScaling"]:
@@ -108,6 +112,15 @@ def _given(wanted: Mapping[str, Any]) -> Document:
     if not given.get("upgradeSettings"):
         given.pop("upgradeSettings", None)
     return given
+
+
+def _spot_marks(properties: Document) -> Document:
+    """Return labels and taints with those that AKS gives a spot pool and shows in its answers (Azure/AKS#3152)."""
+    taints = properties.get("nodeTaints") or []
+    return {
+        "nodeLabels": {**(properties.get("nodeLabels") or {}), _SPOT: "spot"},
+        "nodeTaints": taints if _SPOT_TAINT in taints else [*taints, _SPOT_TAINT],
+    }
 
 
 def _same(one: Any, other: Any) -> bool:

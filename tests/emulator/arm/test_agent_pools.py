@@ -112,10 +112,16 @@ def test_an_autoscaled_pool_keeps_within_its_bounds(place: Place) -> None:
     place.azure.ended(fixed)
 
 
-def test_a_spot_pool_has_its_eviction_policy(place: Place) -> None:
+def test_a_spot_pool_has_its_eviction_policy_label_and_taint(place: Place) -> None:
     place.make_cluster()
     shown = place.make_pool("spot", scaleSetPriority="Spot")["properties"]
     assert (shown["scaleSetEvictionPolicy"], shown["spotMaxPrice"]) == ("Delete", -1.0)
+    spot = "kubernetes.azure.com/scalesetpriority"
+    assert (shown["nodeLabels"], shown["nodeTaints"]) == ({spot: "spot"}, [f"{spot}=spot:NoSchedule"])
+    relabelled = place.call("PUT", place.pool("spot"), pool_body(nodeLabels={"a": "b"}, nodeTaints=[]))
+    place.azure.ended(relabelled)
+    shown = relabelled.json()["properties"]
+    assert (shown["nodeLabels"], shown["nodeTaints"]) == ({"a": "b", spot: "spot"}, [f"{spot}=spot:NoSchedule"])
     fleet = place.azure.server.fleet
     assert [pool.spot for cluster in fleet.clusters.values() for pool in cluster.pools if pool.name == "spot"] == [True]
 

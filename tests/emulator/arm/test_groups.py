@@ -194,6 +194,9 @@ def test_groups_and_resources_are_filtered(place: Place) -> None:
     wanted = {"$filter": "resourceType eq 'Microsoft.ContainerService/managedClusters' and name eq 'c'"}
     found = place.call("GET", f"{subscription}/resources", params=wanted).json()["value"]
     assert place.cluster().lower() in [one["id"].lower() for one in found]
+    wanted = {"$filter": f"resourceGroup eq '{place.group.upper()}'"}  # so asks `az resource list -g`
+    found = place.call("GET", f"{subscription}/resources", params=wanted).json()["value"]
+    assert [one["id"].lower() for one in found] == [place.cluster().lower()]
     bad = place.call("GET", f"{subscription}/resources", params={"$filter": "startswith(name,'x')"})
     assert (bad.status_code, code(bad)) == (400, "InvalidFilterInQueryString")
 
