@@ -140,8 +140,7 @@ def test_events_and_rights(kubectl: Kubectl, cluster: Cluster) -> None:
     assert "(x2 over" in kubectl("describe", "pod", "alone")
     assert kubectl("auth", "can-i", "delete", "nodes") == "yes\n"
     assert "system:masters" in kubectl("auth", "whoami")
-    denied = kubectl("auth", "can-i", "delete", "nodes", "--as=somebody", fails=True)
-    assert denied == ""
+    kubectl("auth", "can-i", "delete", "nodes", "--as=somebody", fails=True)
 
 
 def test_custom_resources_are_served_at_once(kubectl: Kubectl) -> None:
