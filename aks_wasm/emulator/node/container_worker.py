@@ -134,7 +134,16 @@ class ContainerWorker:
         self._event("Created", f"Created container: {self.name}")
         await self._context.pace.spend(_CREATE_SECONDS)
         log = self._open_log()
-        return await ContainerProcess.start(config, folder, log, self._listens), log
+        starting = asyncio.create_task(ContainerProcess.start(config, folder, log, self._listens))
+        try:
+            return await asyncio.shield(starting), log
+        except asyncio.CancelledError:
+            # Half a start can't be taken back; the whole one can be killed, which also closes the log.
+            await (await starting).kill()
+            raise
+        except OSError as error:
+            log.close()
+            raise StartFailed("RunContainerError", f"failed to create containerd task: {error}") from error
 
     def _listens(self, port: int, local_port: int) -> None:
         self._ports.append((self._scene.ip, port))

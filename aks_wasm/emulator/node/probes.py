@@ -136,7 +136,9 @@ async def _connect(scene: PodScene, port: int, seconds: float) -> tuple[asyncio.
     place = scene.context.network.find(scene.ip, port)
     if place is not None:
         with contextlib.suppress(OSError):
-            return await asyncio.wait_for(asyncio.open_connection(*place), seconds)
+            # Not wait_for: cancelled at the wrong moment it loses an open connection.
+            async with asyncio.timeout(seconds):
+                return await asyncio.open_connection(*place)
     raise ProbeFailed(f"dial tcp {scene.ip}:{port}: connect: connection refused")
 
 
