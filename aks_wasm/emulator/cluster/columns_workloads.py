@@ -101,7 +101,7 @@ def _cron_job(obj: Tree) -> list[Any]:
 
 
 def _autoscaler(obj: Tree) -> list[Any]:
-    spec = obj["spec"]
+    spec = obj.get("spec", {})
     target = spec.get("scaleTargetRef") or {}
     reference = f"{target.get('kind', '')}/{target.get('name', '')}"
     limits = (spec.get("minReplicas", "<unset>"), spec.get("maxReplicas", 0), _count(obj, "currentReplicas"))
@@ -109,7 +109,7 @@ def _autoscaler(obj: Tree) -> list[Any]:
 
 
 def _budget(obj: Tree) -> list[Any]:
-    spec = obj["spec"]
+    spec = obj.get("spec", {})
     return [
         name_of(obj),
         str(spec.get("minAvailable", "N/A")),

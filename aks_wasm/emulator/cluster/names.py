@@ -7,52 +7,73 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-
-_SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
-_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_LABEL_1035 = r"[a-z]([-a-z0-9]*[a-z0-9])?"
-_QUALIFIED = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
-_LABEL_VALUE = r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?"
-_CONFIG_KEY = r"[-._a-zA-Z0-9]+"
-_PORT_NAME = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+from dataclasses import dataclass
 
 NameCheck = Callable[[str], Iterator[str]]
 
 
-def subdomain(name: str) -> Iterator[str]:
-    """Yield what keeps a name from being an RFC 1123 subdomain; most objects' names are."""
-    if len(name) > 253:
-        yield "must be no more than 253 characters"
-    if not re.fullmatch(_SUBDOMAIN, name):
-        yield (
-            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must "
-            "start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-            f"'{_SUBDOMAIN}')"
-        )
+@dataclass(frozen=True)
+class Rule:
+    """A form that texts must have; calling it yields what keeps a text from having it.
+
+    Attributes:
+        pattern: The whole text must match it.
+        longest: Letters at most.
+        why: What the message says before it names the pattern.
+    """
+
+    pattern: str
+    longest: int
+    why: str
+
+    def __call__(self, text: str) -> Iterator[str]:
+        """Yield every problem of a text."""
+        if len(text) > self.longest:
+            yield f"must be no more than {self.longest} characters"
+        if not re.fullmatch(self.pattern, text):
+            yield f"{self.why} regex used for validation is '{self.pattern}')"
 
 
-def label(name: str) -> Iterator[str]:
-    """Yield what keeps a name from being an RFC 1123 label: namespaces, containers, volumes, handlers."""
-    if len(name) > 63:
-        yield "must be no more than 63 characters"
-    if not re.fullmatch(_LABEL, name):
-        yield (
-            "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and "
-            "end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
-            f"'{_LABEL}')"
-        )
-
-
-def label_1035(name: str) -> Iterator[str]:
-    """Yield what keeps a name from being an RFC 1035 label: Services."""
-    if len(name) > 63:
-        yield "must be no more than 63 characters"
-    if not re.fullmatch(_LABEL_1035, name):
-        yield (
-            "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic "
-            "character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for "
-            f"validation is '{_LABEL_1035}')"
-        )
+# Most objects' names.
+subdomain = Rule(
+    r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*",
+    253,
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
+    "and end with an alphanumeric character (e.g. 'example.com',",
+)
+# Namespaces, containers, volumes, handlers.
+label = Rule(
+    r"[a-z0-9]([-a-z0-9]*[a-z0-9])?",
+    63,
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end "
+    "with an alphanumeric character (e.g. 'my-name',  or '123-abc',",
+)
+# Services.
+label_1035 = Rule(
+    r"[a-z]([-a-z0-9]*[a-z0-9])?",
+    63,
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, "
+    "and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123',",
+)
+label_value = Rule(
+    r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?",
+    63,
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start "
+    "and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345',",
+)
+# Keys of ConfigMaps and Secrets.
+config_key = Rule(
+    r"[-._a-zA-Z0-9]+",
+    253,
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  "
+    "or 'key-name',",
+)
+_qualified_name = Rule(
+    r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]",
+    63,
+    "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
+    "(e.g. 'MyName',  or 'my.name',  or '123-abc',",
+)
 
 
 def path_segment(name: str) -> Iterator[str]:
@@ -64,18 +85,6 @@ def path_segment(name: str) -> Iterator[str]:
             yield f"may not contain '{letter}'"
 
 
-def label_value(value: str) -> Iterator[str]:
-    """Yield what keeps a text from being a label's value."""
-    if len(value) > 63:
-        yield "must be no more than 63 characters"
-    if not re.fullmatch(_LABEL_VALUE, value):
-        yield (
-            "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
-            "start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for "
-            f"validation is '{_LABEL_VALUE}')"
-        )
-
-
 def qualified(key: str) -> Iterator[str]:
     """Yield what keeps a text from being a label's or annotation's key."""
     prefix, slash, name = key.rpartition("/")
@@ -85,32 +94,14 @@ def qualified(key: str) -> Iterator[str]:
         yield from (f"prefix part {problem}" for problem in subdomain(prefix))
     if not name:
         yield "name part must be non-empty"
-    elif len(name) > 63:
-        yield "name part must be no more than 63 characters"
-    if not re.fullmatch(_QUALIFIED, name):
-        yield (
-            "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
-            "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
-            f"'{_QUALIFIED}')"
-        )
-
-
-def config_key(key: str) -> Iterator[str]:
-    """Yield what keeps a text from being a key of a ConfigMap or Secret."""
-    if len(key) > 253:
-        yield "must be no more than 253 characters"
-    if not re.fullmatch(_CONFIG_KEY, key):
-        yield (
-            "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or "
-            f"'KEY_NAME',  or 'key-name', regex used for validation is '{_CONFIG_KEY}')"
-        )
+    yield from (f"name part {problem}" for problem in _qualified_name(name))
 
 
 def port_name(name: str) -> Iterator[str]:
     """Yield what keeps a text from being a container port's name."""
     if len(name) > 15:
         yield "must be no more than 15 characters"
-    if not re.fullmatch(_PORT_NAME, name):
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", name):
         yield "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"
     if not any(letter.isalpha() for letter in name):
         yield "must contain at least one letter (a-z)"

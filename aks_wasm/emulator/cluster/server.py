@@ -30,8 +30,9 @@ from aks_wasm.emulator.cluster.nonresource import PUBLIC_PATHS, answer_path
 from aks_wasm.emulator.cluster.resources import Kinds
 from aks_wasm.emulator.cluster.reviews import REVIEWS
 from aks_wasm.emulator.cluster.service_accounts import TokenIssuer
-from aks_wasm.emulator.cluster.statuses import ApiFailure, MethodNotAllowed, Unauthorized
+from aks_wasm.emulator.cluster.statuses import ApiFailure, MethodNotAllowed, RequestTooLarge, Unauthorized
 from aks_wasm.emulator.cluster.store import Store
+from aks_wasm.emulator.shutdown import end
 
 __all__ = ["ApiServer", "LogSource", "LogUnavailable"]
 
@@ -100,7 +101,7 @@ class ApiServer:
         runner, self._runner = self._runner, None
         if runner is not None:
             self._context.store.log.disconnect()
-            await runner.cleanup()
+            await end(runner)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         start = time.monotonic()
@@ -111,6 +112,9 @@ class ApiServer:
         except ApiFailure as error:
             status = error.code
             response = answers.failure(error)
+        except web.HTTPRequestEntityTooLarge:
+            status = 413
+            response = answers.failure(RequestTooLarge(_LARGEST_BODY))
         except asyncio.CancelledError:
             status = 499
             raise

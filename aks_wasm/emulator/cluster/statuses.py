@@ -210,6 +210,16 @@ class UnsupportedMediaType(ApiFailure):
         super().__init__(f"the body of the request was in an unknown format - accepted media types include: {listed}")
 
 
+class RequestTooLarge(ApiFailure):
+    """The body is longer than the server reads."""
+
+    default_code = 413
+    default_reason = "RequestEntityTooLarge"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"Request entity too large: limit is {limit}")
+
+
 class TooManyRequests(ApiFailure):
     """Not now: an eviction that a disruption budget does not allow."""
 

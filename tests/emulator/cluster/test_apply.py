@@ -114,8 +114,7 @@ def test_the_status_is_applied_at_its_own_path(api: Api) -> None:
     ("change", "told"),
     [
         ({"spec": {"replica": 1}},
-         "failed to create typed patch object (default/web; apps/v1, Kind=Deployment): .spec.replica: field not "
-         "declared in schema"),
+         "typed patch object (default/web; apps/v1, Kind=Deployment): .spec.replica: field not declared in schema"),
         ({"spec": {"template": {"spec": {"containers": [{"image": "x"}]}}}},
          "associative list with keys has an element that omits key field \"name\""),
         ({"metadata": {"name": "other"}}, "the name of the object (other) does not match the name on the URL (web)"),
