@@ -269,9 +269,8 @@ class AppContext:
     def close(self) -> None:
         """Let go of what was opened."""
         self.close_display()
-        close = getattr(self.current and self.current.connect, "close", None)
-        if close is not None:
-            close()
+        if self.current is not None:
+            self.current.close()
 
     def log_folder(self) -> Path:
         """Where tracebacks of unexpected errors go."""

@@ -33,6 +33,7 @@ from aks_wasm.emulator.local import LocalClusters
 from aks_wasm.emulator.node.images import RegistryTrust
 from aks_wasm.emulator.registry import registry_application
 from aks_wasm.emulator.repositories import Repositories
+from aks_wasm.emulator.shutdown import end
 from aks_wasm.emulator.state import Documents
 from aks_wasm.errors import AksWasmError
 
@@ -113,7 +114,7 @@ class Daemon:
         self._undo.append(self._fleet.close)
         app = self._application(documents, identities)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=GRACE_SECONDS)
-        self._undo.append(runner.cleanup)
+        self._undo.append(lambda: end(runner))
         await self._fleet.resume()
         await runner.setup()
         await web.SockSite(runner, front_door, ssl_context=authority.server_context(HOSTS)).start()

@@ -172,7 +172,7 @@ class ClusterRequest:
 
 
 class Provider(Protocol):
-    """A place that clusters come from. Eight verbs; each harmless when repeated, each raising only AksWasmError."""
+    """A place that clusters come from. Eight verbs, each harmless when repeated, each raising only AksWasmError."""
 
     @property
     def info(self) -> ProviderInfo:
@@ -205,3 +205,6 @@ class Provider(Protocol):
 
     def deliver_image(self, spec: ClusterSpec, image: ImageArchive, patience: Patience) -> None:
         """Make the image available to the nodes: push it, or load it into them."""
+
+    def close(self) -> None:
+        """Close every connection."""

@@ -74,6 +74,13 @@ class Run:
         provider = open_provider(spec, settings)
         return cls(settings, spec, provider, emit, clock, timeout, connect=ClusterConnection(provider, spec))
 
+    def close(self) -> None:
+        """Close every connection."""
+        close = getattr(self.connect, "close", None)
+        if close is not None:
+            close()
+        self.provider.close()
+
     def step_context(self) -> StepContext:
         """Return what the steps of this run act with."""
         return StepContext(

@@ -60,6 +60,9 @@ class WorldProvider:
             costs_money=world.costs_money,
         )
 
+    def close(self) -> None:
+        """Nothing is open."""
+
     def observe(self, spec: ClusterSpec) -> Observed:
         if not self._world.observable:
             raise AksWasmError("nothing to see")

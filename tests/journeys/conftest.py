@@ -1,0 +1,111 @@
+"""The whole tool, command line to running Wasm, against a real emulator on sockets."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from aks_wasm.cli.context import AppContext
+from aks_wasm.cli.main import app
+from aks_wasm.settings import Settings
+from tests.running_emulator import RunningEmulator
+
+READS = ("GET", "HEAD")
+READING_POSTS = ("listclusterusercredential", "listclusteradmincredential")
+_numbers = itertools.count()
+
+
+@dataclass
+class Tool:
+    """Calls the command line as a new process would be, but for the start-up; one cluster name a test."""
+
+    emulator: RunningEmulator
+    folder: Path
+    name: str
+    target: str = "emulator"
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, *arguments: str, name: bool = True) -> Result:
+        given = list(arguments)
+        if name:
+            given += ["--target", self.target, "--set", f"metadata.name={self.name}"]
+        settings = Settings.from_environment({"AKS_WASM_HOME": str(self.emulator.home), **self.environment})
+        context = AppContext(settings, environment=self.environment)
+        return CliRunner().invoke(app, given, obj=context)
+
+    def document(self, *arguments: str, code: int = 0) -> dict[str, Any]:
+        """Run with -o json; stdout must be one document."""
+        result = self(*arguments, "-o", "json")
+        assert result.exit_code == code, result.output
+        found: dict[str, Any] = json.loads(result.stdout)
+        return found
+
+    def up(self, *arguments: str, code: int = 0) -> dict[str, Any]:
+        """Run `up`."""
+        return self.document("up", "--yes", *arguments, code=code)
+
+    def write(self, name: str, text: str) -> str:
+        """Write a file into the test's folder; return its path."""
+        path = self.folder / name
+        path.write_text(text)
+        return str(path)
+
+    def mark(self) -> int:
+        """Return where the journal of requests is now."""
+        entries = self.emulator.control("GET", "requests?since=0")["requests"]
+        return entries[-1]["number"] if entries else 0
+
+    def asked(self, since: int) -> list[dict[str, Any]]:
+        """Return the requests to Resource Manager and Kubernetes about this test's cluster or its subscription."""
+        entries = self.emulator.control("GET", f"requests?since={since}")["requests"]
+        return [e for e in entries if e["api"] in ("arm", "kubernetes") and self._is_ours(e)]
+
+    def writes(self, since: int) -> list[dict[str, Any]]:
+        """Return the requests that change something."""
+        return [e for e in self.asked(since) if e["method"] not in READS and not self._reads(e)]
+
+    def _is_ours(self, entry: dict[str, Any]) -> bool:
+        return self.name in entry["cluster"] if entry["api"] == "kubernetes" else self.name in entry["path"]
+
+    def _reads(self, entry: dict[str, Any]) -> bool:
+        return entry["path"].lower().rpartition("/")[2] in READING_POSTS
+
+
+def fetch(url: str) -> str:
+    """GET a URL of a workload."""
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def states(document: dict[str, Any]) -> dict[str, str]:
+    """Return how each step of a result went."""
+    return {step["name"]: step["state"] for step in document["steps"]}
+
+
+@pytest.fixture
+def tool(emulator: RunningEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tool]:
+    """The tool against the emulator of today; the cluster is deleted afterwards."""
+    yield from _tool(emulator, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def tool_2022(emulator_2022: RunningEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tool]:
+    """The same when WASI node pools were granted."""
+    yield from _tool(emulator_2022, tmp_path, monkeypatch)
+
+
+def _tool(emulator: RunningEmulator, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tool]:
+    monkeypatch.chdir(folder)
+    tool = Tool(emulator, folder, f"j{next(_numbers)}")
+    yield tool
+    for target in ("emulator", "local"):
+        tool.target = target
+        tool("down", "--yes")
