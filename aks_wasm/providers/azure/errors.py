@@ -177,15 +177,14 @@ def parse_fault(status: int, body: str | bytes, headers: Mapping[str, str] | Non
 def fault_of(error: Any, status: int) -> ArmFault:
     """Read an `error` object, for example that of a failed operation."""
     error = error if isinstance(error, dict) else {}
-    inner = error.get("details")
+    details = error.get("details")
+    inner = details if isinstance(details, list) else []
     return ArmFault(
         status=status,
         code=str(error.get("code") or f"Http{status}"),
         message=str(error.get("message") or ""),
         subcode=str(error.get("subcode") or ""),
-        inner=tuple(fault_of(item, status) for item in inner if isinstance(item, dict))
-        if isinstance(inner, list)
-        else (),
+        inner=tuple(fault_of(item, status) for item in inner if isinstance(item, dict)),
     )
 
 
@@ -246,7 +245,10 @@ def from_arm(error: AzureError, doing: str) -> AksWasmError:
 
 def is_sign_in_failure(error: AzureError) -> bool:
     """Whether no token could be had at all, as opposed to Resource Manager refusing one."""
-    return isinstance(error, ClientAuthenticationError) and _is_sign_in(error)
+    if not isinstance(error, ClientAuthenticationError):
+        return False
+    response: Any = error.response
+    return response is None or "/oauth2/" in str(getattr(response, "url", "") or getattr(response.request, "url", ""))
 
 
 @contextmanager
@@ -256,11 +258,6 @@ def translated(doing: str) -> Iterator[None]:
         yield
     except AzureError as error:
         raise from_arm(error, doing) from error
-
-
-def _is_sign_in(error: ClientAuthenticationError) -> bool:
-    response = error.response
-    return response is None or "/oauth2/" in str(getattr(response, "url", "") or getattr(response.request, "url", ""))
 
 
 def _lost_connection(error: BaseException | None) -> AzureError | None:
