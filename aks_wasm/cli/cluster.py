@@ -37,10 +37,7 @@ def agree_to_deletion(app: AppContext, run: Run, *, expired: bool, yes: bool) ->
     """
     if yes:
         return
-    if expired:
-        app.confirm("delete what has outlived its expiry mark?", yes=yes)
-        return
-    things = app.use_cases.plan_down(run)
+    things = app.use_cases.plan_down(run, expired=expired)
     for thing in things:
         app.say(f"  {thing}")
     if things:

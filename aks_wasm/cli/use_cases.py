@@ -43,11 +43,11 @@ class UseCases:
 
         return down_expired(run, wait=wait)
 
-    def plan_down(self, run: Run) -> list[str]:
+    def plan_down(self, run: Run, *, expired: bool) -> list[str]:
         """Say what `down` would delete."""
-        from aks_wasm.workflows.down import plan_down
+        from aks_wasm.workflows.down import plan_down, plan_down_expired
 
-        return plan_down(run)
+        return plan_down_expired(run) if expired else plan_down(run)
 
     def status(self, run: Run) -> ClusterResult:
         """Read every layer."""

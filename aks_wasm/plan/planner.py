@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import aks_wasm
 from aks_wasm.kube.conditions import is_ready
 from aks_wasm.kube.matching import matches
 from aks_wasm.plan.live import LiveObjects
 from aks_wasm.plan.plan import Plan
 from aks_wasm.plan.pools import PoolPlan, plan_pools
 from aks_wasm.providers.base import (
-    OWNER_TAG,
-    VERSION_TAG,
     ClusterRequest,
     NodePoolRequest,
     Observed,
@@ -21,7 +18,7 @@ from aks_wasm.providers.base import (
     ProviderInfo,
 )
 from aks_wasm.shims.labels import NAME
-from aks_wasm.spec.models import ClusterSpec, Workload
+from aks_wasm.spec.models import SYSTEM_POOL, ClusterSpec, Workload
 from aks_wasm.steps.cluster import PutCluster
 from aks_wasm.steps.image import DeliverImage
 from aks_wasm.steps.node_pool import PutNodePool
@@ -31,7 +28,6 @@ from aks_wasm.steps.step import Step
 from aks_wasm.steps.wanted import Manifest, Routes, Wanted
 from aks_wasm.steps.workload import WORKLOAD_KINDS, ApplyWorkload, DeleteWorkload
 
-SYSTEM_POOL = "system"
 DELIVERY = {"registry": "push", "load": "load", "none": "push"}
 
 
@@ -44,13 +40,13 @@ class Seen:
     info: ProviderInfo
 
 
-def plan_up(wanted: Wanted, seen: Seen, extra_tags: Mapping[str, str]) -> Plan:
+def plan_up(wanted: Wanted, seen: Seen, tags: Mapping[str, str]) -> Plan:
     """Return the steps that bring what was seen to what is wanted; none when it is so already."""
     pools = plan_pools(wanted, seen.observed, seen.info)
     folded = _folded(pools, seen)
     service: list[Step] = [
         *_prerequisites(wanted.spec, pools, seen),
-        *_cluster(wanted.spec, folded, seen, extra_tags),
+        *_cluster(wanted.spec, folded, seen, tags),
         *_node_pools(pools, folded, wanted.spec),
     ]
     inside = _Inside(wanted, seen, pools, made=tuple(step.name for step in service))
@@ -76,9 +72,7 @@ def _folded(pools: list[PoolPlan], seen: Seen) -> tuple[NodePoolRequest, ...]:
     return tuple(plan.request for plan in pools if plan.request and plan.route == "shim" and not plan.preview)
 
 
-def _cluster(
-    spec: ClusterSpec, folded: tuple[NodePoolRequest, ...], seen: Seen, extra_tags: Mapping[str, str]
-) -> list[Step]:
+def _cluster(spec: ClusterSpec, folded: tuple[NodePoolRequest, ...], seen: Seen, tags: Mapping[str, str]) -> list[Step]:
     cluster = seen.observed.cluster
     if cluster is not None and cluster.state == "Succeeded":
         return []
@@ -100,7 +94,7 @@ def _cluster(
         kubernetes_version=version,
         tier=options.tier,
         pools=(system, *folded),
-        tags={**spec.azure.tags, OWNER_TAG: spec.name, VERSION_TAG: aks_wasm.__version__, **extra_tags},
+        tags=tags,
     )
     return [PutCluster(request, depends_on=(f"group/{spec.resource_group}", "provider/Microsoft.ContainerService"))]
 

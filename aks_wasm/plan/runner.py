@@ -97,7 +97,7 @@ def _record(future: Future[str | None], step: Step, seconds: float, outcome: Out
         emit(StepFinished(step.name, seconds, future.result() or ""))
         return
     outcome.states[step.name] = "failed"
-    emit(StepFailed(step.name, seconds, error.message if isinstance(error, AksWasmError) else repr(error)))
+    emit(StepFailed(step.name, seconds, error.message if isinstance(error, AksWasmError) else "a bug in aks-wasm"))
     if outcome.error is None:
         outcome.error = error
 

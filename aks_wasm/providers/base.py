@@ -8,14 +8,10 @@ from enum import StrEnum
 from typing import Literal, Protocol
 
 from aks_wasm.errors import Problem
+from aks_wasm.providers.marks import OWNER_TAG
 from aks_wasm.spec.models import Arch, ClusterSpec
 from aks_wasm.waits import Patience
 from aks_wasm.wasm.archive import ImageArchive
-
-OWNER_TAG = "aks-wasm-owner"
-ROUTE_TAG = "aks-wasm-route"
-EXPIRES_TAG = "aks-wasm-expires"
-VERSION_TAG = "aks-wasm-version"
 
 ChosenRoute = Literal["wasi-preview", "shim"]
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from aks_wasm.errors import Refused
-from aks_wasm.events import StepSkipped
+from aks_wasm.errors import AksWasmError, Refused, UsageError
+from aks_wasm.events import Warned
 from aks_wasm.kube import kubeconfig
 from aks_wasm.plan.plan import Plan
 from aks_wasm.plan.runner import run_plan
-from aks_wasm.providers.base import EXPIRES_TAG, Observed
+from aks_wasm.providers.base import Observed
+from aks_wasm.providers.marks import Owned
+from aks_wasm.spec.models import ClusterSpec, Metadata
 from aks_wasm.steps.cluster import DeleteCluster
 from aks_wasm.workflows.context import Run
 from aks_wasm.workflows.observe import refuse_foreign
-from aks_wasm.workflows.results import ClusterResult
+from aks_wasm.workflows.results import ClusterResult, StepRecord
 from aks_wasm.workflows.states import cluster_state
 from aks_wasm.workflows.up import step_records
 
@@ -46,16 +50,53 @@ def down(run: Run, *, wait: bool) -> ClusterResult:
 
 
 def down_expired(run: Run, *, wait: bool) -> ClusterResult:
-    """Do what `down` does if the cluster's mark of expiry has passed; else nothing."""
+    """Delete everything of ours whose mark of expiry has passed, whatever spec made it; what CI left behind, say.
+
+    One that can't be deleted does not keep the others; the first error is raised at the end.
+    """
+    now = datetime.now(UTC)
+    expired = [found for found in _owned(run) if found.expires is not None and found.expires <= now]
+    deleted, steps, first = list[str](), list[StepRecord](), None
+    for found in expired:
+        one = replace(run, spec=_spec_of(run, found))
+        try:
+            result = down(one, wait=wait)
+        except AksWasmError as error:
+            run.emit(Warned(f"`{found.owner}` was not deleted: {error.message}"))
+            first = first or error
+        else:
+            deleted += result.facts["deleted"]
+            steps += result.steps
+    if first is not None:
+        raise first
     observed = run.provider.observe(run.spec)
-    refuse_foreign(observed, run.spec.name)
-    expires = _expiry(observed)
-    if expires is not None and expires <= datetime.now(UTC):
-        return _delete(run, observed, wait=wait)
-    why = f"it expires {expires:%Y-%m-%d %H:%M} UTC" if expires else "it carries no expiry"
-    if observed.cluster is not None:
-        run.emit(StepSkipped(f"cluster/{run.spec.name}", why))
-    return _result(run, observed, deleted=[])
+    facts = {"deleted": deleted, "left": [found.owner for found in _owned(run) if found in expired]}
+    return ClusterResult(
+        "DownResult", ok=True, cluster=cluster_state(run.spec, observed), steps=tuple(steps), facts=facts
+    )
+
+
+def plan_down_expired(run: Run) -> list[str]:
+    """Return what `down --expired` would delete, writing nothing."""
+    now = datetime.now(UTC)
+    return [
+        f"`{found.owner}`, which expired at {found.expires:%Y-%m-%d %H:%M} UTC"
+        for found in _owned(run)
+        if found.expires is not None and found.expires <= now
+    ]
+
+
+def _owned(run: Run) -> list[Owned]:
+    listing: Callable[[], list[Owned]] | None = getattr(run.provider, "owned", None)
+    if listing is None:
+        raise UsageError(f"{run.provider.info.name} can't list what is ours", code="NoInventory", hint="name the file")
+    return listing()
+
+
+def _spec_of(run: Run, found: Owned) -> ClusterSpec:
+    """Return a spec that names what was found and nothing more."""
+    azure = run.spec.azure.model_copy(update={"resource_group": found.resource_group})
+    return run.spec.model_copy(update={"metadata": Metadata(name=found.owner), "azure": azure})
 
 
 def _delete(run: Run, observed: Observed, *, wait: bool) -> ClusterResult:
@@ -88,16 +129,6 @@ def _ours(run: Run, observed: Observed) -> list[str]:
 def _result(run: Run, observed: Observed, *, deleted: list[str]) -> ClusterResult:
     facts = {"deleted": deleted, "left": _ours(run, observed)}
     return ClusterResult(kind="DownResult", ok=True, cluster=cluster_state(run.spec, observed), facts=facts)
-
-
-def _expiry(observed: Observed) -> datetime | None:
-    text = observed.cluster.tags.get(EXPIRES_TAG) if observed.cluster else None
-    if text is None and observed.group is not None:
-        text = observed.group.tags.get(EXPIRES_TAG)
-    try:
-        return datetime.fromisoformat(text) if text else None
-    except ValueError:
-        return None
 
 
 def _forget_kubeconfig(run: Run) -> None:

@@ -41,7 +41,7 @@ def look_into_modules(wanted: Wanted) -> Wanted:
         if brought is not None and _problems(content, brought, workload, field):
             beyond.add(workload.name)
     if problems:
-        raise SpecInvalid("the spec", problems)
+        raise SpecInvalid(None, problems)
     return replace(wanted, beyond_preview=frozenset(beyond))
 
 

@@ -9,6 +9,7 @@ from aks_wasm.plan import planner
 from aks_wasm.plan.plan import Plan
 from aks_wasm.plan.runner import run_plan
 from aks_wasm.providers.base import NodePoolRequest, ObservedCluster, ObservedNodePool
+from aks_wasm.providers.marks import marks
 from aks_wasm.spec.checks import find_problems
 from aks_wasm.spec.models import NodePool
 from aks_wasm.steps.node_pool import DeleteNodePool, PutNodePool
@@ -42,7 +43,7 @@ def add_node_pool(run: Run, pool: NodePool) -> ActionResult:
         raise SpecInvalid("the node pool", problems)
     grown = replace(run, spec=spec)
     wanted, seen = prepare(grown)
-    plan = planner.plan_up(wanted, seen, {})
+    plan = planner.plan_up(wanted, seen, marks(spec))
     kept = tuple(step for step in plan if not step.name.startswith("workload/"))
     _run(grown, Plan(kept))
     return _answer(grown, pool.name)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
-from aks_wasm.errors import Problem, SpecInvalid
+from aks_wasm.errors import Problem, QuotaMissing, Shortage, SpecInvalid
 from aks_wasm.plan.planner import Seen
-from aks_wasm.providers.base import EXPIRES_TAG, ChosenRoute, Observed
+from aks_wasm.providers.base import ChosenRoute, Observed
 from aks_wasm.shims.catalogue import problems as shim_problems
 from aks_wasm.shims.catalogue import select
-from aks_wasm.spec.duration import seconds_of
 from aks_wasm.spec.models import ClusterSpec, SecretValue
 from aks_wasm.steps.wanted import Wanted
 from aks_wasm.workflows.context import Run
@@ -26,24 +24,14 @@ def prepare(run: Run, environment: Mapping[str, str] | None = None) -> tuple[Wan
 
     Raises:
         SpecInvalid: Something in the file can't work here; every problem at once.
+        QuotaMissing: It could, but for quota or capacity.
         Refused: The cluster or the group is not ours.
     """
     wanted = _want(run, os.environ if environment is None else environment)
     observed, live = observe(run)
     refuse_foreign(observed, run.spec.name)
-    problems = [*_provider_problems(run, observed), *run.provider.check(run.spec, observed)]
-    if problems:
-        raise SpecInvalid("the spec", problems)
+    _refuse([*_provider_problems(run, observed), *run.provider.check(run.spec, observed)])
     return wanted, Seen(observed, live, run.provider.info)
-
-
-def expiry_tags(spec: ClusterSpec, now: datetime | None = None) -> dict[str, str]:
-    """Return the tag after which `down --expired` may delete the cluster; none when the spec names no expiry."""
-    seconds = seconds_of(spec.azure.expires_after or "")
-    if seconds is None:
-        return {}
-    end = (now or datetime.now(UTC)) + timedelta(seconds=seconds)
-    return {EXPIRES_TAG: end.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
 def _want(run: Run, environment: Mapping[str, str]) -> Wanted:
@@ -109,5 +97,7 @@ def _provider_problems(run: Run, observed: Observed) -> list[Problem]:
 
 
 def _refuse(problems: list[Problem]) -> None:
+    if problems and all(isinstance(problem, Shortage) for problem in problems):
+        raise QuotaMissing(problems)
     if problems:
-        raise SpecInvalid("the spec", problems)
+        raise SpecInvalid(None, problems)

@@ -7,7 +7,8 @@ from typing import Any
 
 from aks_wasm.kube.conditions import endpoint_of, is_ready
 from aks_wasm.plan.live import LiveObjects
-from aks_wasm.providers.base import EXPIRES_TAG, Observed
+from aks_wasm.providers.base import Observed
+from aks_wasm.providers.marks import EXPIRES_TAG
 from aks_wasm.shims.labels import NAME
 from aks_wasm.shims.probe import proved
 from aks_wasm.spec.models import ClusterSpec

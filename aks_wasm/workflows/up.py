@@ -9,10 +9,11 @@ from aks_wasm.plan import planner
 from aks_wasm.plan.plan import Plan
 from aks_wasm.plan.planner import Seen
 from aks_wasm.plan.runner import Outcome, run_plan
+from aks_wasm.providers.marks import marks
 from aks_wasm.steps.wanted import Wanted
 from aks_wasm.workflows.context import ClusterConnection, Run
 from aks_wasm.workflows.observe import observe
-from aks_wasm.workflows.prepare import expiry_tags, prepare
+from aks_wasm.workflows.prepare import prepare
 from aks_wasm.workflows.results import ClusterResult, StepRecord
 from aks_wasm.workflows.states import cluster_state, node_pool_states, runtime_states, workload_states
 
@@ -20,7 +21,7 @@ from aks_wasm.workflows.states import cluster_state, node_pool_states, runtime_s
 def plan_up(run: Run) -> ClusterResult:
     """Return what `up` would do, writing nothing."""
     wanted, seen = prepare(run)
-    plan = planner.plan_up(wanted, seen, expiry_tags(run.spec))
+    plan = planner.plan_up(wanted, seen, marks(run.spec))
     records = tuple(StepRecord(step.name, "planned", summary=step.describe()) for step in plan)
     return _result("PlanResult", wanted, seen, records)
 
@@ -36,7 +37,7 @@ def up(run: Run, *, retain: bool = False) -> ClusterResult:
         AksWasmError: Of the step that failed first.
     """
     wanted, seen = prepare(run)
-    plan = planner.plan_up(wanted, seen, expiry_tags(run.spec))
+    plan = planner.plan_up(wanted, seen, marks(run.spec))
     outcome = run_plan(plan, run.step_context())
     if outcome.error is not None:
         _clean_up(run, seen, outcome.error, retain=retain)

@@ -133,7 +133,7 @@ class WorldUseCases(UseCases):
         self._world.calls.append(("down_expired", wait))
         return self._result("DownResult", run)
 
-    def plan_down(self, run: Run) -> list[str]:
+    def plan_down(self, run: Run, *, expired: bool) -> list[str]:
         return [f"cluster `{run.spec.name}`"] if self._world.exists else []
 
     def status(self, run: Run) -> ClusterResult:

@@ -92,6 +92,7 @@ def test_down_asks_before_it_deletes_and_not_when_nothing_is_there(cli: CommandL
 
 
 def test_down_expired_asks_too(cli: CommandLine) -> None:
+    cli.world.exists = True
     assert cli("down", "--expired").exit_code == 2
     assert cli("down", "--expired", "--yes").exit_code == 0
     assert cli.world.calls == [("down_expired", True)]

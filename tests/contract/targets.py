@@ -11,14 +11,8 @@ import yaml
 from kubernetes import client
 from kubernetes.config import new_client_from_config_dict
 
-from aks_wasm.providers.base import (
-    OWNER_TAG,
-    ChosenRoute,
-    ClusterRequest,
-    NodePoolRequest,
-    Prerequisite,
-    Provider,
-)
+from aks_wasm.providers.base import ChosenRoute, ClusterRequest, NodePoolRequest, Prerequisite, Provider
+from aks_wasm.providers.marks import OWNER_TAG
 from aks_wasm.spec.models import ClusterSpec
 from aks_wasm.waits import Patience, SystemClock
 from tests.running_emulator import RunningEmulator

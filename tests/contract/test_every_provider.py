@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from aks_wasm.errors import Refused
-from aks_wasm.providers.base import OWNER_TAG, Prerequisite, Provider
+from aks_wasm.providers.base import Prerequisite, Provider
+from aks_wasm.providers.marks import OWNER_TAG
 from tests.contract.targets import Target, node_names, patience, put_up
 
 

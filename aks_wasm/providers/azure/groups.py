@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import AzureError, HttpResponseError
 
-from aks_wasm import __version__
 from aks_wasm.providers.azure.clients import document_of
 from aks_wasm.providers.azure.errors import fault_in, from_arm
 from aks_wasm.providers.azure.models import observed_group
 from aks_wasm.providers.azure.ownership import refuse_foreign_group
-from aks_wasm.providers.base import EXPIRES_TAG, OWNER_TAG, VERSION_TAG
+from aks_wasm.providers.marks import marks
 from aks_wasm.spec.models import ClusterSpec
 from aks_wasm.waits import Patience, Seen, wait_until
 
 if TYPE_CHECKING:
     from aks_wasm.providers.azure.reads import Reads
-
-_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
 def ensure_group(reads: Reads, spec: ClusterSpec, patience: Patience) -> None:
@@ -30,7 +26,7 @@ def ensure_group(reads: Reads, spec: ClusterSpec, patience: Patience) -> None:
     """
     name = spec.resource_group
     groups = reads.clients.resources.resource_groups
-    body: Any = {"location": spec.azure.location, "tags": group_tags(spec, datetime.now(UTC))}
+    body: Any = {"location": spec.azure.location, "tags": marks(spec)}
 
     def look() -> Seen[None]:
         group = reads.group(spec)
@@ -57,22 +53,3 @@ def ensure_group(reads: Reads, spec: ClusterSpec, patience: Patience) -> None:
         return Seen("Succeeded", done=True)
 
     wait_until(look, what=f"resource group `{name}`", patience=patience)
-
-
-def group_tags(spec: ClusterSpec, now: datetime) -> dict[str, str]:
-    """Return the tags of a new group: the file's, and our marks."""
-    tags = {**spec.azure.tags, OWNER_TAG: spec.name, VERSION_TAG: __version__}
-    if spec.azure.expires_after:
-        tags[EXPIRES_TAG] = (now + _duration(spec.azure.expires_after)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return tags
-
-
-def _duration(text: str) -> timedelta:
-    seconds, number = 0, ""
-    for character in text:
-        if character.isdigit():
-            number += character
-        else:
-            seconds += int(number) * _SECONDS[character]
-            number = ""
-    return timedelta(seconds=seconds)

@@ -6,14 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from aks_wasm.providers.base import (
-    OWNER_TAG,
-    ClusterRequest,
-    NodePoolRequest,
-    ObservedCluster,
-    ObservedGroup,
-    ObservedNodePool,
-)
+from aks_wasm.providers.base import ClusterRequest, NodePoolRequest, ObservedCluster, ObservedGroup, ObservedNodePool
+from aks_wasm.providers.marks import OWNER_TAG, ROUTE_TAG
 from aks_wasm.spec.models import Arch
 
 DEFAULT_SIZES: Mapping[Arch, str] = {"amd64": "Standard_D2s_v5", "arm64": "Standard_D2ps_v5"}
@@ -93,7 +87,7 @@ def pool_properties(request: NodePoolRequest, owner: str | None) -> Document:
     if request.spot:
         properties |= {"scaleSetPriority": "Spot", "scaleSetEvictionPolicy": "Delete", "spotMaxPrice": -1}
     if owner:
-        properties["tags"] = {OWNER_TAG: owner}
+        properties["tags"] = {OWNER_TAG: owner, ROUTE_TAG: request.route}
     return properties
 
 

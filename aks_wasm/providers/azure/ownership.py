@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from aks_wasm.errors import Refused
-from aks_wasm.providers.base import OWNER_TAG, ObservedCluster, ObservedGroup
+from aks_wasm.providers.base import ObservedCluster, ObservedGroup
+from aks_wasm.providers.marks import OWNER_TAG
 from aks_wasm.spec.models import ClusterSpec
 
 Document = dict[str, Any]

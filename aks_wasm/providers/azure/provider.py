@@ -16,6 +16,7 @@ from aks_wasm.providers.azure.errors import translated
 from aks_wasm.providers.azure.features import Features, provider_state, register_providers
 from aks_wasm.providers.azure.groups import ensure_group
 from aks_wasm.providers.azure.kubeconfig import without_kubelogin
+from aks_wasm.providers.azure.inventory import owned
 from aks_wasm.providers.azure.operations import Send, converge, state_of
 from aks_wasm.providers.azure.ownership import refuse_foreign_cluster, refuse_foreign_group
 from aks_wasm.providers.azure.preflight import find_problems
@@ -24,8 +25,6 @@ from aks_wasm.providers.azure.registry import NO_REGISTRY_PREFIX, ImageRegistry
 from aks_wasm.providers.azure.subscription import find_subscription
 from aks_wasm.providers.azure.teardown import Teardown
 from aks_wasm.providers.base import (
-    OWNER_TAG,
-    ROUTE_TAG,
     ClusterRequest,
     NodePoolRequest,
     Observed,
@@ -33,6 +32,7 @@ from aks_wasm.providers.base import (
     Prerequisite,
     ProviderInfo,
 )
+from aks_wasm.providers.marks import OWNER_TAG, ROUTE_TAG, Owned
 from aks_wasm.spec.models import ClusterSpec
 from aks_wasm.waits import Patience
 
@@ -220,6 +220,10 @@ class AzureProvider:
                 hint="set `registry.login` in the file or AKS_WASM_REGISTRY, for example `myregistry.azurecr.io`",
             )
         self._registry.push(image, patience.on_state)
+
+    def owned(self) -> list[Owned]:
+        """Return everything in the subscription that carries our mark."""
+        return owned(self._clients)
 
     def token(self, scope: str = KUBERNETES_SCOPE) -> tuple[str, int]:
         """Return a bearer token and when it ends (seconds since 1970), for `kube-token` and registries."""

@@ -17,6 +17,7 @@ from aks_wasm.providers.base import (
     Prerequisite,
     ProviderInfo,
 )
+from aks_wasm.providers.marks import OWNER_TAG, Owned, expiry
 from aks_wasm.spec.models import Arch, ClusterSpec
 from aks_wasm.waits import Patience
 from aks_wasm.wasm.archive import ImageArchive
@@ -127,6 +128,15 @@ class EmbeddedProvider:
             return
         with image.path.open("rb") as archive:
             self._control.request("PUT", path, archive)
+
+    def owned(self) -> list[Owned]:
+        """Return every local cluster that carries our mark."""
+        documents = self._control.get("clusters")["clusters"]
+        return [
+            Owned(document["labels"][OWNER_TAG], None, expiry(document["labels"]))
+            for document in documents
+            if OWNER_TAG in document["labels"]
+        ]
 
     def close(self) -> None:
         """Do nothing: each request has its own connection."""

@@ -18,6 +18,7 @@ from aks_wasm.providers.base import (
     Prerequisite,
     ProviderInfo,
 )
+from aks_wasm.providers.marks import marks
 from aks_wasm.shims.catalogue import select
 from aks_wasm.shims.probe import proof
 from aks_wasm.spec.models import ClusterSpec
@@ -56,7 +57,7 @@ def wanted(route: str = "auto", **pool: Any) -> Wanted:
 
 
 def plan(what: Wanted, observed: Observed, live: LiveObjects | None = None, info: ProviderInfo = AZURE) -> list[Step]:
-    return list(plan_up(what, Seen(observed, live or LiveObjects(), info), {}))
+    return list(plan_up(what, Seen(observed, live or LiveObjects(), info), marks(what.spec)))
 
 
 def names(steps: list[Step]) -> list[str]:
