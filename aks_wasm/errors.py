@@ -6,6 +6,7 @@ AksWasmError                1  failed
 ├── NotAllowed              3  not signed in, or signed in without the right
 │   └── NotSignedIn         3
 ├── NoCapacity              4  quota or capacity is missing
+│   └── QuotaMissing        4  found out beforehand; `problems` lists every shortage
 ├── TimedOut                5  it may still be going on over there
 ├── OperationInProgress     6  another operation outlasted the wait
 ├── Refused                 7  not ours to change, or would destroy
@@ -18,6 +19,7 @@ AksWasmError                1  failed
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 
@@ -80,17 +82,27 @@ class Problem:
         return f"{place}{self.message}" + (f" ({self.hint})" if self.hint else "")
 
 
-class SpecInvalid(UsageError):
-    """The file is off; every problem at once."""
+@dataclass(frozen=True)
+class Shortage(Problem):
+    """Nothing is wrong with what is asked for, but quota or capacity for it is missing."""
 
-    def __init__(self, source: str, problems: list[Problem]) -> None:
-        lines = "".join(f"\n  {problem}" for problem in problems)
-        super().__init__(f"`{source}` is not a valid cluster spec{lines}", code="SpecInvalid")
+
+class SpecInvalid(UsageError):
+    """The file is off; every problem at once. Without a source: well formed, but not to be had here."""
+
+    def __init__(self, source: str | None, problems: Sequence[Problem]) -> None:
+        head = f"`{source}` is not a valid cluster spec" if source else "what the spec asks for can't be done here"
+        hint = None if source else "nothing was made; change the file, or override a field with `--set FIELD=VALUE`"
+        super().__init__(_listed(head, problems), code="SpecInvalid", hint=hint)
         self.problems = tuple(problems)
 
     def to_dict(self) -> dict[str, object]:
         """Add the problems one by one, so that editors and pipelines can place them."""
         return {**super().to_dict(), "problems": [asdict(problem) for problem in self.problems]}
+
+
+def _listed(head: str, problems: Sequence[Problem]) -> str:
+    return head + "".join(f"\n  {problem}" for problem in problems)
 
 
 class NotAllowed(AksWasmError):
@@ -107,6 +119,20 @@ class NoCapacity(AksWasmError):
     """Quota or capacity is missing."""
 
     exit_code = 4
+
+
+class QuotaMissing(NoCapacity):
+    """What the spec asks for is more than quota or capacity allow; every shortage at once."""
+
+    def __init__(self, shortages: Sequence[Problem]) -> None:
+        head = "quota or capacity is missing for what the spec asks for"
+        hint = "nothing was made; https://aka.ms/aks/quota tells how to ask for more"
+        super().__init__(_listed(head, shortages), code="QuotaExceeded", hint=hint)
+        self.problems = tuple(shortages)
+
+    def to_dict(self) -> dict[str, object]:
+        """Add the shortages one by one."""
+        return {**super().to_dict(), "problems": [asdict(problem) for problem in self.problems]}
 
 
 class TimedOut(AksWasmError):

@@ -17,9 +17,10 @@ def new_pool(spec: ClusterSpec, name: str, given: Mapping[str, Any]) -> NodePool
     """
     from pydantic import ValidationError
 
-    from aks_wasm.errors import Problem, SpecInvalid
+    from aks_wasm.errors import SpecInvalid
     from aks_wasm.spec.checks import find_problems
     from aks_wasm.spec.models import NodePool
+    from aks_wasm.spec.wording import problem_of
 
     known = next((pool for pool in spec.node_pools if pool.name == name), None)
     fields = known.model_dump(exclude_unset=True) if known else {}
@@ -28,8 +29,7 @@ def new_pool(spec: ClusterSpec, name: str, given: Mapping[str, Any]) -> NodePool
     try:
         pool = NodePool.model_validate(fields)
     except ValidationError as error:
-        problems = [Problem(".".join(map(str, item["loc"])), item["msg"]) for item in error.errors()]
-        raise SpecInvalid(f"nodepool add {name}", problems) from error
+        raise SpecInvalid(f"nodepool add {name}", [problem_of(item) for item in error.errors()]) from error
     others = tuple(other for other in spec.node_pools if other.name != name)
     problems = find_problems(spec.model_copy(update={"node_pools": (*others, pool)}))
     if problems:

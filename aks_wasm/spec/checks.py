@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from aks_wasm.errors import Problem
-from aks_wasm.spec.models import ClusterSpec, CustomShim, NodePool, Workload
+from aks_wasm.spec.models import SYSTEM_POOL, ClusterSpec, CustomShim, NodePool, Workload
 
 
 def find_problems(spec: ClusterSpec) -> list[Problem]:
@@ -49,6 +49,10 @@ def _pool_problems(field: str, pool: NodePool) -> list[Problem]:
                 "use mode User; the system pool is separate",
             )
         )
+    if pool.name == SYSTEM_POOL:
+        problems.append(
+            Problem(f"{field}.name", f"`{SYSTEM_POOL}` is the pool that AKS keeps its own pods on", "choose another")
+        )
     autoscaled = pool.min is not None or pool.max is not None
     if autoscaled and (pool.min is None or pool.max is None):
         missing = "min" if pool.min is None else "max"
@@ -85,9 +89,9 @@ def _workload_problems(field: str, workload: Workload, listed: set[str]) -> list
             Problem(
                 f"{field}.shim",
                 f"`{workload.shim}` is not among the cluster's shims ({choices})",
-                "add it to `shims`",
+                "take one of these, or add it to `shims`" if listed else "add it to `shims`",
             )
         )
-    if workload.source is not None and workload.shim not in ("spin", "none"):
+    if workload.source is not None and workload.shim in listed - {"spin"}:
         problems.append(Problem(f"{field}.source", f"a Spin application can't run on the shim `{workload.shim}`"))
     return problems

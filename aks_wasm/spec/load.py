@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from aks_wasm.errors import Problem, SpecInvalid, UsageError
 from aks_wasm.settings import Settings
 from aks_wasm.spec.builtin import builtin_document
 from aks_wasm.spec.checks import find_problems
 from aks_wasm.spec.models import ClusterSpec
+from aks_wasm.spec.wording import problem_of
 
 DEFAULT_FILE = "aks-wasm.yaml"
 
@@ -43,7 +43,7 @@ def load_spec(
     try:
         spec = ClusterSpec.model_validate(document)
     except ValidationError as error:
-        raise SpecInvalid(source, [_problem(item) for item in error.errors()]) from error
+        raise SpecInvalid(source, [problem_of(item) for item in error.errors()]) from error
     problems = find_problems(spec)
     if problems:
         raise SpecInvalid(source, problems)
@@ -80,7 +80,15 @@ def _read(path: Path | None) -> tuple[str, dict[str, Any], Path]:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """A SafeLoader that refuses the same key twice, where YAML would silently take the last."""
+    """A SafeLoader that refuses the same key twice, where YAML would silently take the last.
+
+    Numbers with a point stay text, so that Kubernetes `1.30` is not version 1.3; no field is such a number.
+    """
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own shape
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:float"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
         seen: set[str] = set()
@@ -98,7 +106,7 @@ def _apply_set(document: dict[str, Any], override: str) -> None:
     if not equals or not place:
         raise UsageError(f"`--set {override}` is not of the form FIELD=VALUE", hint="nodePools.0.count=3")
     try:
-        value = yaml.safe_load(text)
+        value = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         raise UsageError(f"`--set {override}`: the value is not YAML") from error
     *parents, last = place.split(".")
@@ -137,49 +145,12 @@ def _assign(current: Any, last: str, value: Any, override: str) -> None:
 
 def _index(items: list[Any], part: str, override: str) -> int:
     if not part.isdigit() or int(part) >= len(items):
-        raise UsageError(f"`--set {override}`: there is no item `{part}`; there are {len(items)}")
+        count = "one item" if len(items) == 1 else f"{len(items)} items"
+        raise UsageError(
+            f"`--set {override}`: there is no item `{part}` in a list of {count}, counted from 0",
+            hint=f"to add one, set item `{len(items)}` as a whole, as in `--set 'nodePools.1={{name: more}}'`",
+        )
     return int(part)
-
-
-def _problem(item: Any) -> Problem:
-    place = [str(part) for part in item["loc"] if not str(part).startswith(("function-", "constrained-"))]
-    if item["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(place[-1], _fields_at(place[:-1]), n=1)
-        return Problem(".".join(place), "there is no such field", f"did you mean `{near[0]}`?" if near else None)
-    given = item.get("input")
-    shown = "" if isinstance(given, dict | list) or given is None else f": `{given}`"
-    return Problem(".".join(place), _plain(item) + shown)
-
-
-def _plain(item: Any) -> str:
-    if item["type"] == "missing":
-        return "is required"
-    if item["type"] == "string_pattern_mismatch":
-        return f"must match {item['ctx']['pattern']}"
-    message: str = item["msg"]
-    return message[0].lower() + message[1:]
-
-
-def _fields_at(place: Sequence[str]) -> list[str]:
-    model: Any = ClusterSpec
-    for part in place:
-        if part.isdigit():
-            continue
-        models = [m for m in _models_of(model) if _field_named(m, part)]
-        if not models:
-            return []
-        model = _field_named(models[0], part).annotation
-    return [field.alias or name for m in _models_of(model) for name, field in m.model_fields.items()]
-
-
-def _models_of(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for inner in getattr(annotation, "__args__", ()) for model in _models_of(inner)]
-
-
-def _field_named(model: type[BaseModel], alias: str) -> Any:
-    return next((field for name, field in model.model_fields.items() if alias in (field.alias, name)), None)
 
 
 def _with_absolute_paths(spec: ClusterSpec, folder: Path) -> ClusterSpec:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from aks_wasm.spec.duration import DURATION
@@ -13,14 +13,27 @@ Arch = Literal["amd64", "arm64"]
 Route = Literal["auto", "wasi-preview", "shim"]
 TargetName = Literal["azure", "local", "emulator"]
 
-DnsLabel = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
-ClusterName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,43}[a-z0-9])?$")]
-NodePoolName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{0,11}$")]
-Taint = Annotated[str, StringConstraints(pattern=r"^[^=:\s]+(=[^=:\s]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$")]
+DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+CLUSTER_NAME = r"^[a-z0-9]([-a-z0-9]{0,43}[a-z0-9])?$"
+NODE_POOL_NAME = r"^[a-z][a-z0-9]{0,11}$"
+GROUP_NAME = r"^[-\w._()]*[-\w_()]$"
+TAINT = r"^[^=:\s]+(=[^=:\s]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$"
+QUANTITY = r"^\d+(\.\d+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$"
+ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+SHA256 = r"^[0-9a-f]{64}$"
+LOCATION = r"^(https?|file)://"
+RUNTIME_TYPE = r"^(io\.containerd\.[a-z0-9.-]+\.v\d+|/.+)$"
+
+DnsLabel = Annotated[str, StringConstraints(pattern=DNS_LABEL)]
+ClusterName = Annotated[str, StringConstraints(pattern=CLUSTER_NAME)]
+NodePoolName = Annotated[str, StringConstraints(pattern=NODE_POOL_NAME)]
+Taint = Annotated[str, StringConstraints(pattern=TAINT)]
 Duration = Annotated[str, StringConstraints(pattern=DURATION)]
-Quantity = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$")]
-EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Quantity = Annotated[str, Field(coerce_numbers_to_str=True, pattern=QUANTITY)]
+EnvName = Annotated[str, StringConstraints(pattern=ENV_NAME)]
+Sha256 = Annotated[str, StringConstraints(pattern=SHA256)]
+Whole = Annotated[int, Strict()]
+"""A number; neither `true` nor text, which pydantic would take for one."""
 
 
 class SpecModel(BaseModel):
@@ -56,7 +69,7 @@ class AzureSpec(SpecModel):
         default=None,
         min_length=1,
         max_length=90,
-        pattern=r"^[-\w._()]*[-\w_()]$",
+        pattern=GROUP_NAME,
         description="Default: metadata.name",
     )
     cloud: Literal["public", "usgovernment", "china"] | CloudEndpoints = Field(
@@ -82,7 +95,7 @@ class SystemPool(SpecModel):
 
     vm_size: str | None = Field(default=None, description="Default: a 2-vCPU size of `arch`")
     arch: Arch = "amd64"
-    count: int = Field(default=1, ge=1, le=1000)
+    count: Whole = Field(default=1, ge=1, le=1000)
 
 
 class ClusterOptions(SpecModel):
@@ -92,6 +105,9 @@ class ClusterOptions(SpecModel):
     tier: Literal["Free", "Standard", "Premium"] = "Free"
     system_pool: SystemPool = SystemPool()
 
+
+SYSTEM_POOL = "system"
+"""The name of the pool that `systemPool` describes."""
 
 WASM_TAINT = "aks-wasm.dev/wasm=true:NoSchedule"
 """Keeps ordinary pods off Wasm nodes; the RuntimeClasses tolerate it."""
@@ -103,9 +119,9 @@ class NodePool(SpecModel):
     name: NodePoolName = Field(description="At most 12 lower-case letters and digits, a letter first (an AKS rule)")
     arch: Arch | None = Field(default=None, description="amd64 or arm64; or give vmSize, from which it follows")
     vm_size: str | None = Field(default=None, description="Default: a 2-vCPU size of `arch`")
-    count: int | None = Field(default=None, ge=0, le=1000, description="Fixed size; default 1; or give min and max")
-    min: int | None = Field(default=None, ge=0, le=1000, description="Autoscaler's lower bound; 0 is allowed")
-    max: int | None = Field(default=None, ge=1, le=1000, description="Autoscaler's upper bound")
+    count: Whole | None = Field(default=None, ge=0, le=1000, description="Fixed size; default 1; or give min and max")
+    min: Whole | None = Field(default=None, ge=0, le=1000, description="Autoscaler's lower bound; 0 is allowed")
+    max: Whole | None = Field(default=None, ge=1, le=1000, description="Autoscaler's upper bound")
     spot: bool = False
     zones: tuple[str, ...] = ()
     route: Route = Field(default="auto", description="auto asks for the preview pool and falls back to shims")
@@ -120,7 +136,7 @@ class ShimPlatform(SpecModel):
 
     os: Literal["linux"] = "linux"
     arch: Arch
-    location: str = Field(pattern=r"^(https?|file)://", description="URL of the .tar.gz or the bare binary")
+    location: str = Field(pattern=LOCATION, description="URL of the .tar.gz or the bare binary")
     sha256: Sha256
 
 
@@ -130,7 +146,7 @@ class CustomShim(SpecModel):
     name: DnsLabel
     version: str = "custom"
     handler: DnsLabel | None = Field(default=None, description="Default: made from name and version")
-    runtime_type: str = Field(pattern=r"^(io\.containerd\.[a-z0-9.-]+\.v\d+|/.+)$")
+    runtime_type: str = Field(pattern=RUNTIME_TYPE)
     platforms: tuple[ShimPlatform, ...] = Field(min_length=1)
 
 
@@ -156,8 +172,8 @@ class Workload(SpecModel):
     module: str | None = Field(default=None, description="A WASI command module or a component (.wasm)")
     image: str | None = Field(default=None, description="An image that is in a registry already")
     kind: Literal["service", "job"] = "service"
-    replicas: int = Field(default=1, ge=0, le=1000)
-    port: int = Field(default=80, ge=1, le=65535)
+    replicas: Whole = Field(default=1, ge=0, le=1000)
+    port: Whole = Field(default=80, ge=1, le=65535)
     expose: Literal["public", "cluster", "none"] = "public"
     env: dict[EnvName, str | int | float | bool | SecretValue] = Field(default_factory=dict)
     args: tuple[str, ...] = ()

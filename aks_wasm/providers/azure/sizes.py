@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aks_wasm.errors import Problem
+from aks_wasm.errors import Problem, Shortage
 from aks_wasm.spec.models import Arch
 
 _ARCHS: Mapping[str, Arch] = {"x64": "amd64", "arm64": "arm64"}
@@ -123,7 +123,7 @@ def _problems_of(need: Need, sizes: Mapping[str, Size], location: str) -> Iterab
         return
     if size.blocked:
         message = f"`{size.name}` is not available to the subscription in {location} ({size.blocked})"
-        yield Problem(field, message, _alternatives(need, sizes))
+        yield Shortage(field, message, _alternatives(need, sizes))
     if need.arch and size.arch != need.arch:
         yield Problem(field, f"`{size.name}` is {size.arch}, but `arch` is {need.arch}", "leave one of the two out")
     if need.system and (size.vcpus < _LEAST_VCPUS or size.memory_gib < _LEAST_MEMORY):
@@ -166,7 +166,7 @@ def quota_problems(
     names = {size.family.lower(): size.family for size in sizes.values()}
     names |= {_REGION_QUOTA: "regional", _SPOT_QUOTA: "spot"}
     return [
-        Problem(
+        Shortage(
             ", ".join(fields[quota]),
             f"{vcpus} vCPUs are needed, {max(0, left[quota])} are left of the {names[quota]} quota in {location}",
             _QUOTA_HINT,

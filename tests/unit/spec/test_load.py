@@ -99,7 +99,7 @@ def test_every_problem_is_told_at_once(tmp_path: Path, settings: Settings) -> No
     ("pools", "field", "words"),
     [
         ("[{name: wasm}, {name: wasm}]", "nodePools", "2 times"),
-        ("[{name: waytoolongname}]", "nodePools.0.name", "must match"),
+        ("[{name: waytoolongname}]", "nodePools.0.name", "at most 12"),
         ("[{name: Wasm}]", "nodePools.0.name", "`Wasm`"),
         ("[{name: w, osType: Windows}]", "nodePools.0.osType", "`Windows`"),
         ("[{name: w, mode: System}]", "nodePools.0.mode", "`System`"),
