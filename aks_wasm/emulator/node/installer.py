@@ -21,7 +21,7 @@ from aks_wasm.emulator.node.runtimes import Runtime, installed_runtimes, remembe
 
 LABEL = ("app.kubernetes.io/component", "shim-installer")
 ANNOTATION = "aks-wasm.dev/shims"
-_INSTALL_SECONDS = 20.0  # download, check, copy, restart of containerd: recorded on AKS-like nodes
+INSTALL_SECONDS = 20.0  # download, check, copy, restart of containerd: recorded on AKS-like nodes
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
 _ARCHES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
@@ -112,7 +112,7 @@ class Installer:
             arch = (node["metadata"].get("labels") or {}).get("kubernetes.io/arch", "")
             wanted = wanted_runtimes(self._pod["metadata"]["annotations"][ANNOTATION], arch)
             if not wanted.items() <= installed_runtimes(node).items():
-                await self._context.pace.spend(_INSTALL_SECONDS)
+                await self._context.pace.spend(INSTALL_SECONDS)
             for runtime in wanted.values():
                 line = f"installed {runtime.shim} {runtime.version} for linux/{arch} as handler {runtime.handler}"
                 log.write("stdout", line.encode())

@@ -20,7 +20,7 @@ from aks_wasm.emulator.cluster.store import Store
 from aks_wasm.emulator.node.network import PodNetwork
 
 ENDPOINT_ANNOTATION = "aks-wasm.dev/endpoint"
-_ENSURE_SECONDS = 10.0  # recorded: a public IP and a rule on a standard load balancer
+ENSURE_SECONDS = 10.0  # recorded: a public IP and a rule on a standard load balancer
 _COMPONENT = "service-controller"
 _CANDIDATES = 64
 _SLICES = "endpointslices.discovery.k8s.io"
@@ -78,7 +78,7 @@ class LoadBalancers:
     async def _ensure(self, key: _Key, service: dict[str, Any], ports: list[dict[str, Any]]) -> None:
         if not _ingress(service):
             self._event(service, "EnsuringLoadBalancer", "Ensuring load balancer")
-            await self._pace.spend(_ENSURE_SECONDS)
+            await self._pace.spend(ENSURE_SECONDS)
         balancer = _Balancer(service["metadata"]["uid"], ports, lambda port: self._places(key, port))
         self._open[key] = balancer
         try:
