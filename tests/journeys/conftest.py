@@ -72,6 +72,20 @@ class Tool:
         """Return the requests that change something."""
         return [e for e in self.asked(since) if e["method"] not in READS and not self._reads(e)]
 
+    def every_write(self, since: int) -> list[str]:
+        """Return what was asked of the whole emulator that changes something, whoever asked."""
+        entries = self.emulator.control("GET", f"requests?since={since}")["requests"]
+        changing = [e for e in entries if e["api"] != "identity" and e["method"] not in READS and not self._reads(e)]
+        return [f"{entry['method']} {entry['path']}" for entry in changing]
+
+    def sign_in(self, environment: pytest.MonkeyPatch, **changes: str) -> None:
+        """Take target azure, with the emulator standing in for Resource Manager as `emulator env` says."""
+        self.target = "azure"
+        variables = {**self.emulator.environment, **changes}
+        for name, value in variables.items():
+            environment.setenv(name, value)
+        self.environment.update({n: v for n, v in variables.items() if n.startswith("AKS_WASM_")})
+
     def _is_ours(self, entry: dict[str, Any]) -> bool:
         return self.name in entry["cluster"] if entry["api"] == "kubernetes" else self.name in entry["path"]
 
@@ -88,6 +102,11 @@ def fetch(url: str) -> str:
 def states(document: dict[str, Any]) -> dict[str, str]:
     """Return how each step of a result went."""
     return {step["name"]: step["state"] for step in document["steps"]}
+
+
+def fields_of(*overrides: str) -> list[str]:
+    """Return the arguments that set fields: `fields_of("nodePools.0.count=3")`."""
+    return [word for override in overrides for word in ("--set", override)]
 
 
 @pytest.fixture
