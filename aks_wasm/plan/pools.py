@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aks_wasm.errors import Refused
 from aks_wasm.providers.base import ChosenRoute, NodePoolRequest, Observed, ObservedNodePool, ProviderInfo
 from aks_wasm.spec.models import ClusterSpec, NodePool
 from aks_wasm.steps.wanted import Wanted
@@ -29,7 +30,11 @@ class PoolPlan:
 
 
 def plan_pools(wanted: Wanted, observed: Observed, info: ProviderInfo) -> list[PoolPlan]:
-    """Return what is to be done about each pool of the spec, in its order."""
+    """Return what is to be done about each pool of the spec, in its order.
+
+    Raises:
+        Refused: A pool is there, and differs in what no service changes on an existing pool.
+    """
     return [_plan_pool(pool, wanted, observed, info) for pool in wanted.spec.node_pools]
 
 
@@ -47,6 +52,12 @@ def _plan_pool(pool: NodePool, wanted: Wanted, observed: Observed, info: Provide
     live = observed.cluster.pool(pool.name) if observed.cluster else None
     if live is not None:
         request = _request(pool, wanted, live.route)
+        if (why := unchangeable(pool, live)) is not None:
+            raise Refused(
+                f"the node pool `{pool.name}` can't become what the file asks for: {why}",
+                code="PropertyChangeNotAllowed",
+                hint=f"name the pool differently, or delete it first: `aks-wasm nodepool delete {pool.name}`",
+            )
         differs = live.state != "Succeeded" or _differs(live, request)
         return PoolPlan(pool, request if differs else None, None, exists=True, route=live.route)
     if pool.route == "wasi-preview":
@@ -56,6 +67,21 @@ def _plan_pool(pool: NodePool, wanted: Wanted, observed: Observed, info: Provide
     asks = pool.route == "auto" and info.has_preview_pools and not was_refused(wanted.spec, observed)
     preview = _request(pool, wanted, "wasi-preview") if asks else None
     return PoolPlan(pool, request, preview, exists=False, route=None if asks else "shim")
+
+
+def unchangeable(pool: NodePool, live: ObservedNodePool) -> str | None:
+    """Return what of a live pool would have to change and can't, or None."""
+    if pool.vm_size and live.vm_size and live.vm_size.lower() != pool.vm_size.lower():
+        return f"its machines are `{live.vm_size}`, not `{pool.vm_size}`"
+    if pool.arch and live.arch and live.arch != pool.arch:
+        return f"its machines are {live.arch}, not {pool.arch}"
+    if live.spot != pool.spot:
+        return "its machines are spot machines" if live.spot else "its machines are no spot machines"
+    if pool.zones and set(pool.zones) != set(live.zones):
+        return f"it is in the zones {', '.join(live.zones) or 'none'}, not in {', '.join(pool.zones)}"
+    if pool.route not in ("auto", live.route):
+        return f"its route is {live.route}, not {pool.route}"
+    return None
 
 
 def _request(pool: NodePool, wanted: Wanted, route: ChosenRoute) -> NodePoolRequest:
@@ -76,7 +102,7 @@ def _request(pool: NodePool, wanted: Wanted, route: ChosenRoute) -> NodePoolRequ
 
 
 def _differs(live: ObservedNodePool, request: NodePoolRequest) -> bool:
-    """Compare what can be changed and what can't alike; the provider refuses the latter by name."""
+    """Compare what can be changed."""
     scaled = (live.min, live.max) != (request.min, request.max)
     if request.min is None:
         scaled = scaled or live.count != request.count
@@ -84,8 +110,4 @@ def _differs(live: ObservedNodePool, request: NodePoolRequest) -> bool:
         scaled
         or any(live.labels.get(key) != value for key, value in request.labels.items())
         or not set(request.taints) <= set(live.taints)
-        or (request.vm_size is not None and (live.vm_size or "").lower() != request.vm_size.lower())
-        or (request.arch is not None and live.arch is not None and live.arch != request.arch)
-        or live.spot != request.spot
-        or set(live.zones) != set(request.zones)
     )

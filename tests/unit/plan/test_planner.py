@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from aks_wasm.errors import Refused
 from aks_wasm.kube.matching import stamped
 from aks_wasm.plan.live import LiveObjects
 from aks_wasm.plan.planner import Seen, plan_up
@@ -177,6 +178,23 @@ def test_a_pool_of_another_size_is_scaled_and_its_nodes_are_proved() -> None:
     steps = plan(what, observed, live)
     assert names(steps)[0] == "node-pool/wasm"
     assert "proof" in names(steps)
+
+
+@pytest.mark.parametrize(
+    ("pool", "why"),
+    [
+        ({"arch": "amd64"}, "its machines are arm64, not amd64"),
+        ({"spot": True}, "its machines are no spot machines"),
+        ({"zones": ["1", "2"]}, "it is in the zones none, not in 1, 2"),
+        ({"route": "wasi-preview"}, "its route is shim, not wasi-preview"),
+    ],
+)
+def test_a_pool_that_can_not_become_what_is_wanted_is_refused_before_anything_is_done(
+    pool: dict[str, Any], why: str
+) -> None:
+    observed, live = converged(wanted())
+    with pytest.raises(Refused, match=why):
+        plan(wanted(**pool), observed, live)
 
 
 def test_a_reimaged_node_is_proved_again() -> None:
