@@ -39,39 +39,33 @@ class PlainDisplay(SilentDisplay):
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._start = now()
-        self._summaries: dict[str, str] = {}
         self._states: dict[str, str] = {}
 
     def emit(self, event: Event) -> None:
         """Write the event's line; a state that was told already is not told again."""
-        if isinstance(event, StepStarted):
-            self._summaries[event.step] = event.summary
         if isinstance(event, StepProgressed):
             if self._states.get(event.step) == event.message:
                 return
             self._states[event.step] = event.message
         elapsed = duration(self._now() - self._start)
-        self.say(f"{elapsed:>9}  {event_line(event, self._summaries)}")
+        self.say(f"{elapsed:>9}  {event_line(event)}")
 
 
-def event_line(event: Event, summaries: dict[str, str]) -> str:
-    """Return an event as one line; `summaries` maps the steps that have started to their sentences."""
+def event_line(event: Event) -> str:
+    """Return an event as one line; a step goes by its name once its sentence was told."""
     match event:
-        case StepStarted(_, summary):
-            text = f"{RUNNING} Running  {summary}"
+        case StepStarted(step, summary):
+            text = f"{RUNNING} {step}: {summary}"
         case StepProgressed(step, message):
-            text = f"{RUNNING} Running  {summaries.get(step, step)}: {message}"
+            text = f"{RUNNING} {step}: {message}"
         case StepSkipped(step, reason):
-            text = f"{SKIPPED} Skipped  {summaries.get(step, step)}: {reason}"
+            text = f"{SKIPPED} {step}: {reason}"
         case StepFinished(step, seconds, message):
-            text = f"{DONE} Done     {summaries.get(step, step)} [{duration(seconds)}]" + (
-                f": {message}" if message else ""
-            )
+            text = f"{DONE} {step} [{duration(seconds)}]" + (f": {message}" if message else "")
         case StepFailed(step, seconds, message):
-            text = f"{FAILED} Failed   {summaries.get(step, step)} [{duration(seconds)}]: {message}"
+            text = f"{FAILED} {step} [{duration(seconds)}]: {message}"
         case Warned(message):
-            text = f"{WARNING} Warning  {message}"
+            text = f"{WARNING} {message}"
         case _:
             assert_never(event)
-    state, _, rest = text.partition("  ")
-    return f"{state}  {' ' * (len(rest) - len(rest.lstrip()))}{one_line(rest)}"
+    return one_line(text)

@@ -11,6 +11,9 @@ from aks_wasm.steps.prerequisite import PREVIEW_GONE
 from aks_wasm.steps.step import StepContext
 
 
+RETIREMENT = "https://aka.ms/aks/wasi-retirement"
+
+
 def route_note(pool: str) -> str:
     """Return the key under which a run notes the route that a pool got."""
     return f"route/{pool}"
@@ -62,7 +65,9 @@ class PutNodePool:
         try:
             context.provider.put_node_pool(context.spec, self.preview, context.patience())
         except PreviewRetired as error:
-            context.emit(Warned(f"{error.message}; node pool `{self.request.name}` takes the shim route"))
+            # The service's own words are 400 characters long; who asks for `wasi-preview` gets them as the error.
+            refused = f"AKS no longer grants WASI node pools ({error.code}, {RETIREMENT})"
+            context.emit(Warned(f"{refused}; node pool `{self.request.name}` takes the shim route"))
             return False
         return True
 

@@ -20,6 +20,7 @@ from aks_wasm.wasm.registry_login import Credentials, authorize
 _INDEX = "application/vnd.oci.image.index.v1+json"
 _TIMEOUT = (10.0, 120.0)  # seconds to connect, to read
 _UPLOAD_TIMEOUT = (10.0, 600.0)
+_WORTH_TELLING = 4 * 1024**2  # bytes; less is sent before anybody has read that it is
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,8 @@ class _Upload:
         digest = str(blob["digest"])
         if self._send("HEAD", f"{self._base}/blobs/{digest}").status_code == 200:
             return
-        on_state(f"sending {blob['size'] / 1024:.0f} KiB")
+        if blob["size"] >= _WORTH_TELLING:
+            on_state(f"sending {blob['size'] / 1024**2:.0f} MiB")
         started = self._send("POST", f"{self._base}/blobs/uploads/")
         self._check(started, "start an upload")
         place = urljoin(started.url, started.headers["Location"])

@@ -53,7 +53,9 @@ def test_dry_run_is_the_plan(tool: Tool) -> None:
 def test_auto_says_in_one_line_that_the_preview_was_refused(tool: Tool) -> None:
     result = tool("up", "--yes", "--progress", "plain")
     assert result.exit_code == 0, result.output
-    told = [line for line in result.stderr.splitlines() if "Warning" in line and "no longer supported on AKS" in line]
+    told = [
+        line for line in result.stderr.splitlines() if "(!)" in line and "InvalidWorkloadRuntimeSettingError" in line
+    ]
     assert len(told) == 1
     assert "takes the shim route" in told[0]
 

@@ -87,7 +87,8 @@ def pool_properties(request: NodePoolRequest, owner: str | None) -> Document:
     if request.spot:
         properties |= {"scaleSetPriority": "Spot", "scaleSetEvictionPolicy": "Delete", "spotMaxPrice": -1}
     if owner:
-        properties["tags"] = {OWNER_TAG: owner, ROUTE_TAG: request.route}
+        route = {ROUTE_TAG: request.route} if request.mode == "User" else {}
+        properties["tags"] = {OWNER_TAG: owner, **route}
     return properties
 
 

@@ -46,13 +46,13 @@ def test_plain_is_one_line_an_event_with_the_time_since_the_start(capsys: pytest
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines() == [
-        "     30 s  (…) Running  create cluster `demo`",
-        "  1 m 0 s  (…) Running  create cluster `demo`: Creating still",
-        " 1 m 30 s  (!) Warning  WASI pools are retired",
-        "  2 m 0 s  (✓) Done     create cluster `demo` [3 m 42 s]: 1.35.5",
-        " 2 m 30 s  (…) Running  create node pool `wasm`",
-        "  3 m 0 s  (x) Failed   create node pool `wasm` [3.0 s]: no room �[31m",
-        " 3 m 30 s  (-) Skipped  workload/hello: an earlier step did not finish",
+        "     30 s  (…) cluster/demo: create cluster `demo`",
+        "  1 m 0 s  (…) cluster/demo: Creating still",
+        " 1 m 30 s  (!) WASI pools are retired",
+        "  2 m 0 s  (✓) cluster/demo [3 m 42 s]: 1.35.5",
+        " 2 m 30 s  (…) node-pool/wasm: create node pool `wasm`",
+        "  3 m 0 s  (x) node-pool/wasm [3.0 s]: no room �[31m",
+        " 3 m 30 s  (-) workload/hello: an earlier step did not finish",
     ]
 
 

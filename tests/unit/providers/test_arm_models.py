@@ -71,7 +71,7 @@ def test_a_cluster_is_asked_for_with_its_pools_in_one_body() -> None:
                     "enableAutoScaling": False,
                     "nodeLabels": {"a": "b"},
                     "nodeTaints": ["w=t:NoSchedule"],
-                    "tags": {"aks-wasm-owner": "hello"},
+                    "tags": {"aks-wasm-owner": "hello", "aks-wasm-route": "shim"},
                 },
             ],
         },
