@@ -1,0 +1,136 @@
+"""The bench as a whole: packages, engine, artefacts, node images, and the folder of programs that its users see."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from e2e import engine
+from e2e.artefacts import build, folder_of, missing
+from e2e.engine import NoEngine
+from e2e.node_images import NodeImages
+from e2e.places import Places
+from e2e.recipes import ALL
+from e2e.recipes.apps import APPS
+from e2e.recipes.go_programs import ETCD, KIND, KUBERNETES, RUNC_FIT
+from e2e.recipes.shim import BINARY, SHIM
+
+PACKAGES = (
+    "docker.io", "debootstrap", "iptables", "iproute2", "procps", "cgroupfs-mount", "ca-certificates",
+    "gcc", "libc6-dev", "libseccomp-dev", "pkg-config", "protobuf-compiler", "python3-venv",
+)  # fmt: skip
+COMPILERS = ("go", "cargo")  # Debian 12's are too old
+CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21}  # without these no engine starts a node
+# What the users of the bench find in their PATH.
+PROGRAMS = {
+    "kind": KIND,
+    "kubectl": KUBERNETES,
+    "kubeadm": KUBERNETES,
+    "kube-apiserver": KUBERNETES,
+    "etcd": ETCD,
+    BINARY: SHIM,
+}
+
+
+class Bench:
+    """Sets up whatever is missing, each part timed."""
+
+    def __init__(self, places: Places, tell: Callable[[str], None]) -> None:
+        self.places = places
+        self._tell = tell
+        self._started_engine = False
+        self._images = NodeImages(places, tell)
+
+    def set_up(self) -> None:
+        """Make everything ready, the engine running.
+
+        Raises:
+            NoEngine: This machine can have no bench; the message says why.
+            BuildFailed: Something could not be built.
+        """
+        refuse_unfit_machine()
+        wanted = missing(ALL, self.places)
+        state = "warm" if not wanted else "cold" if len(wanted) == len(ALL) else "partly warm"
+        names = f", to build: {', '.join(recipe.name for recipe in wanted)}" if wanted else ""
+        self._tell(f"caches in {self.places.root} are {state}{names}")
+        self._install_packages()
+        build([RUNC_FIT], self.places, self._tell)
+        self.start_engine()  # before the long builds: where none can run, nothing is built in vain
+        build(ALL, self.places, self._tell)
+        self._images.build()
+        self._publish()
+
+    def start_engine(self) -> None:
+        """Start the engine if it does not run."""
+        started = time.monotonic()
+        if engine.start(self.places):
+            self._started_engine = True
+            self._tell(f"engine: {time.monotonic() - started:.0f} s, forwarding out of the machine is rejected")
+        else:
+            self._tell(f"engine: runs already at {self.places.docker_host}")
+
+    def stop_engine(self, *, only_own: bool = False) -> None:
+        """Stop the engine; with `only_own` leave one that ran before."""
+        if self._started_engine or not only_own:
+            engine.stop(self.places)
+
+    def _install_packages(self) -> None:
+        absent = [package for package in PACKAGES if not _installed(package)]
+        if not absent:
+            return
+        started = time.monotonic()
+        env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}  # docker.io starts no engine itself
+        for command in (["update"], ["install", "--yes", "--no-install-recommends", *absent]):
+            ran = subprocess.run(["apt-get", *command], capture_output=True, text=True, env=env, check=False)
+            if ran.returncode:
+                raise NoEngine(
+                    f"Debian packages cannot be installed: {(ran.stderr.strip() or 'apt-get').splitlines()[-1]}"
+                )
+        self._tell(f"packages {', '.join(absent)}: {time.monotonic() - started:.0f} s")
+
+    def _publish(self) -> None:
+        """Lay the programs and test images where their names carry no key."""
+        self.places.bin.mkdir(parents=True, exist_ok=True)
+        for program, recipe in PROGRAMS.items():
+            _link(folder_of(recipe, self.places) / program, self.places.bin / program)
+        docker = self.places.bin / "docker"
+        docker.unlink(missing_ok=True)
+        docker.symlink_to("/usr/bin/docker")  # another client in PATH may be too new for Debian's engine
+        self.places.apps.mkdir(parents=True, exist_ok=True)
+        for file in folder_of(APPS, self.places).iterdir():
+            _link(file, self.places.apps / file.name)
+
+
+def refuse_unfit_machine() -> None:
+    """Say in one sentence why there can be no bench here.
+
+    Raises:
+        NoEngine: That is so.
+    """
+    if os.geteuid() != 0:
+        raise NoEngine("a bench of real clusters needs root, to install and start a container engine")
+    if shutil.which("apt-get") is None or os.uname().machine != "x86_64":
+        raise NoEngine("a bench of real clusters is built for Debian on x86-64 only")
+    for program in COMPILERS:
+        if shutil.which(program) is None:
+            raise NoEngine(f"`{program}` is missing, and Debian's is too old to build Kubernetes and the shim")
+    for name, number in CAPABILITIES.items():
+        if engine.lacks_capability(number):
+            raise NoEngine(f"this machine grants no {name}, so no container engine can run")
+
+
+def _installed(package: str) -> bool:
+    command = ["dpkg-query", "--show", "--showformat=${db:Status-Status}", package]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout == "installed"
+
+
+def _link(source: Path, target: Path) -> None:
+    """Put a hard link in place at once, so that a program that runs is never written to."""
+    fresh = target.with_name(f".{target.name}")
+    fresh.unlink(missing_ok=True)
+    os.link(source, fresh)
+    fresh.rename(target)
