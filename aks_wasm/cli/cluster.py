@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import typer
@@ -60,5 +61,7 @@ def end(app: AppContext, result: ClusterResult) -> None:
     for workload in result.workloads:
         if workload.endpoint:
             app.say(f"`{workload.name}` answers at {workload.endpoint}")
+    if result.facts.get("kubeconfig"):
+        app.say(f"for kubectl: export KUBECONFIG={shlex.quote(result.facts['kubeconfig'])}")
     if not result.ok:
         raise typer.Exit(1)

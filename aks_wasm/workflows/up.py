@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aks_wasm.errors import AksWasmError, Interrupted
 from aks_wasm.events import Warned
 from aks_wasm.kube import kubeconfig
@@ -43,8 +45,8 @@ def up(run: Run, *, retain: bool = False) -> ClusterResult:
         _clean_up(run, seen, outcome.error, retain=retain)
         raise outcome.error
     after = Seen(*observe(run), seen.info) if len(plan) else seen
-    _keep_kubeconfig(run)
-    return _result("UpResult", wanted, after, step_records(plan, outcome))
+    result = _result("UpResult", wanted, after, step_records(plan, outcome))
+    return replace(result, facts={"kubeconfig": _keep_kubeconfig(run)})
 
 
 def step_records(plan: Plan, outcome: Outcome) -> tuple[StepRecord, ...]:
@@ -81,12 +83,13 @@ def _clean_up(run: Run, seen: Seen, error: BaseException, *, retain: bool) -> No
         run.emit(Warned("what this run had made was deleted again; `--retain` keeps it"))
 
 
-def _keep_kubeconfig(run: Run) -> None:
-    """Write the cluster's own kubeconfig, unless the same is there."""
+def _keep_kubeconfig(run: Run) -> str | None:
+    """Write the cluster's own kubeconfig, unless the same is there; return its path."""
     connect = run.connect
     if not isinstance(connect, ClusterConnection) or connect.kubeconfig is None:
-        return
+        return None
     path = kubeconfig.own_file(run.settings.home, run.spec.name)
     text = kubeconfig.renamed(connect.kubeconfig, run.spec.name)
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         kubeconfig.write(path, text)
+    return str(path)

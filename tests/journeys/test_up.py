@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,10 @@ def test_one_command_goes_from_nothing_to_wasm_that_answers(tool: Tool) -> None:
         ("system", "amd64", "none"),
         ("wasm", "arm64", "shim"),
     ]
+    client = KubeClient.from_kubeconfig(Path(document["kubeconfig"]).read_text())
+    nodes = client.list("Node")
+    client.close()
+    assert {node["metadata"]["labels"]["kubernetes.io/arch"] for node in nodes} == {"amd64", "arm64"}
     assert tool("workload", "logs", "task").stdout == "Hello from a WebAssembly job\n"
 
 
