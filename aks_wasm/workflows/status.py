@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aks_wasm.plan.live import LiveObjects
 from aks_wasm.shims.catalogue import select
 from aks_wasm.steps.wanted import Wanted
 from aks_wasm.workflows.context import Run
@@ -16,7 +17,7 @@ def status(run: Run) -> ClusterResult:
     `ok` is whether the cluster is at rest, every node of its Wasm pools is proved and every workload is ready.
     """
     observed, live = observe(run)
-    wanted = Wanted(run.spec, select(run.spec.shims))
+    wanted = _wanted(run, live)
     pools = node_pool_states(observed)
     runtimes = runtime_states(wanted, observed, live)
     workloads = workload_states(live)
@@ -30,3 +31,14 @@ def status(run: Run) -> ClusterResult:
     return ClusterResult(
         "StatusResult", ok=ok, cluster=cluster, node_pools=pools, runtimes=runtimes, workloads=workloads
     )
+
+
+def _wanted(run: Run, live: LiveObjects) -> Wanted:
+    """Return what was wanted, as far as the cluster tells: our installer's work shows by its RuntimeClasses.
+
+    The workloads' files may not be here; a status needs none.
+    """
+    shims = select(run.spec.shims)
+    installed = any(("RuntimeClass", None, shim.runtime_class) in live.objects for shim in shims)
+    beyond = frozenset(workload.name for workload in run.spec.workloads) if installed else frozenset()
+    return Wanted(run.spec, shims, beyond_preview=beyond)

@@ -80,6 +80,7 @@ def test_in_2022_the_preview_pool_is_granted_and_its_runtime_used(tool_2022: Too
     assert "wasmtime-spin-v2" in classes
     assert all(runtime["proved"] == runtime["nodes"] == 1 for runtime in document["runtimes"])
     assert "Hello from WebAssembly" in fetch(endpoint(document))
+    assert tool_2022.document("status")["runtimes"] == document["runtimes"]
     assert tool_2022.up()["steps"] == []
 
 
