@@ -26,6 +26,7 @@ ANSWER_SECONDS = 110
 
 needs_az = [
     pytest.mark.az,
+    pytest.mark.timeout(300),  # az starts in half a second of processor time, which a busy machine makes into many
     pytest.mark.skipif(AZ is None, reason="no az on PATH, and AKS_WASM_TEST_AZ names none; see scripts/install-az"),
 ]
 
