@@ -25,6 +25,7 @@ _AZ = """\
 #   az cloud register -n aks-wasm-emulator --endpoint-resource-manager "$AKS_WASM_ARM_ENDPOINT"
 #   az cloud set -n aks-wasm-emulator
 #   az login --service-principal -u "$AZURE_CLIENT_ID" -p "$AZURE_CLIENT_SECRET" -t "$AZURE_TENANT_ID"
+#   az provider register -n Microsoft.ContainerService --wait
 """
 
 
