@@ -33,8 +33,8 @@ class ArmError(Exception):
         self._extra = dict(extra or {})
 
     def body(self) -> dict[str, Any]:
-        """Return the JSON body."""
-        raise NotImplementedError
+        """Return the JSON body: wrapped, as Resource Manager's own answers are."""
+        return {"error": self.detail()}
 
     def detail(self) -> dict[str, Any]:
         """Return what an operation document carries as its error."""
@@ -56,10 +56,6 @@ class GatewayError(ArmError):
         super().__init__(
             status, code, message, extra=extra, headers={"x-ms-failure-cause": "gateway", **(headers or {})}
         )
-
-    def body(self) -> dict[str, Any]:
-        """Return the wrapped body."""
-        return {"error": self.detail()}
 
 
 class ProviderError(ArmError):
