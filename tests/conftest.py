@@ -28,6 +28,10 @@ FOREIGN_NAMES = (
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--with-e2e", action="store_true", help="run tests/e2e on real clusters: see scripts/e2e")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _lonely_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """HOME is a folder that is not there; no proxies, no credentials, no network."""

@@ -1,0 +1,43 @@
+"""Real clusters: only with --with-e2e, and only where `scripts/e2e` has set the bench up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.machine import Machine
+from tests.e2e.second_chance import SecondChance
+
+CASE_SECONDS = 600  # a cluster is made within the first case that needs it
+# Taken before the tests' own environment is made: it drops every AKS_WASM_ variable.
+_MACHINE = Machine.from_environment(Path("/nonexistent"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(SecondChance(Path(__file__).parent), "second-chance")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    reason = _reason_to_skip(config)
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.timeout(CASE_SECONDS))
+            if reason:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _reason_to_skip(config: pytest.Config) -> str | None:
+    if not config.getoption("--with-e2e"):
+        return "real clusters are tested with --with-e2e only: run scripts/e2e"
+    if _MACHINE is None:
+        return "no bench: run scripts/e2e, which sets it up and starts these tests"
+    return None
+
+
+@pytest.fixture(scope="session")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    assert _MACHINE is not None
+    home = tmp_path_factory.mktemp("home")
+    return Machine(_MACHINE.root, {**_MACHINE.environment, "HOME": str(home)})
