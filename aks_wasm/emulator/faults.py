@@ -32,7 +32,7 @@ OUTCOMES = frozenset(
         "failed",  # the operation fails with `code` and `message`
         "failed-then-succeeds",  # it reports failure, and the resource is there after all (AKS#1972)
         "succeeded-with-error",  # it reports Succeeded and an error (azure-powershell#23812)
-        "stuck",  # it never ends, until it is aborted or the resource deleted
+        "stuck",  # it never ends, until aborted or the resource is deleted; a feature stays Pending
     }
 )
 """Faults that befall the operation which the request starts."""

@@ -93,7 +93,7 @@ def _crash(container: Mapping[str, Any], pod: str) -> Cause:
     last = (container.get("lastState") or {}).get("terminated") or {}
     count = container.get("restartCount", 0)
     message = f"it ends again and again ({count} restarts; {_ending(last)})"
-    return Cause("CrashLoop", message, 0.0, _LOG_HINT, pod, str(container.get("name", "")) or None, previous=True)
+    return Cause("CrashLoop", message, 0.0, _LAST_LOG_HINT, pod, str(container.get("name", "")) or None, previous=True)
 
 
 def _ending(terminated: Mapping[str, Any]) -> str:
@@ -140,6 +140,7 @@ def refusal(conditions: Iterable[Mapping[str, Any]]) -> Cause | None:
 
 
 _IMAGE_HINT = "check the image's name, that it was pushed, and that the nodes may pull it (AcrPull)"
-_LOG_HINT = "read its log: `aks-wasm workload logs NAME --previous`"
+_LOG_HINT = "read its log: `aks-wasm workload logs NAME`"
+_LAST_LOG_HINT = "read its log: `aks-wasm workload logs NAME --previous`"
 _SHIM_HINT = "the shim is not on that node, or was lost when the node was repaired: `aks-wasm up` puts it back"
 _ROOM_HINT = "is there a Wasm pool of that architecture with room? `aks-wasm status` shows them"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aks_wasm.errors import AksWasmError, WorkloadFailed
 from aks_wasm.kube.causes import Cause, cause_of, refusal
+from aks_wasm.shims.labels import NAME
 from aks_wasm.waits import Patience, Seen, wait_until
 
 if TYPE_CHECKING:
@@ -119,7 +120,9 @@ def failure(client: KubeClient, what: str, live: Manifest, cause: Cause) -> Work
     """Return the error for a cause, with the last lines of the log that says more."""
     pod = f" (pod `{cause.pod}`)" if cause.pod else ""
     lines = _last_lines(client, live["metadata"].get("namespace", "default"), cause)
-    return WorkloadFailed(f"{what} cannot run: {cause.message}{pod}", code=cause.code, hint=cause.hint, details=lines)
+    name = (live["metadata"].get("labels") or {}).get(NAME, "NAME")
+    hint = cause.hint.replace("NAME", name) if cause.hint else None
+    return WorkloadFailed(f"{what} cannot run: {cause.message}{pod}", code=cause.code, hint=hint, details=lines)
 
 
 def _last_lines(client: KubeClient, namespace: str, cause: Cause) -> str | None:

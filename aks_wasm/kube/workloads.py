@@ -19,6 +19,7 @@ _HASH_DIGITS = 10
 _GRACE_SECONDS = 5  # a WASI p1 module does not hear SIGTERM and takes the whole grace period (real-cluster.md 6)
 _JOB_RETRIES = 2
 _PROBE_SECONDS = 2
+_SETTLED_SECONDS = 2
 
 Manifest = dict[str, Any]
 
@@ -156,15 +157,18 @@ def _variable(workload: Workload, name: str, value: str | float | bool | SecretV
 
 
 def _deployment(workload: Workload, owner: str, template: Manifest) -> Manifest:
+    spec = {
+        "replicas": workload.replicas,
+        "selector": {"matchLabels": {NAME: workload.name, PART_OF: owner}},
+        "template": template,
+    }
+    if workload.expose == "none":  # no port to probe: what ends as soon as it has started must not count as ready
+        spec["minReadySeconds"] = _SETTLED_SECONDS
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": _metadata(workload, owner, workload.name),
-        "spec": {
-            "replicas": workload.replicas,
-            "selector": {"matchLabels": {NAME: workload.name, PART_OF: owner}},
-            "template": template,
-        },
+        "spec": spec,
     }
 
 

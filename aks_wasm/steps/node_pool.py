@@ -10,7 +10,6 @@ from aks_wasm.providers.base import ChosenRoute, NodePoolRequest
 from aks_wasm.steps.prerequisite import PREVIEW_GONE
 from aks_wasm.steps.step import StepContext
 
-
 RETIREMENT = "https://aka.ms/aks/wasi-retirement"
 
 
@@ -47,7 +46,7 @@ class PutNodePool:
         pool = self.request
         size = f"{pool.min} to {pool.max}" if pool.min is not None else str(pool.count)
         if self.exists:
-            return f"bring the node pool `{pool.name}` to {size} nodes"
+            return f"bring the node pool `{pool.name}` to {size} {'node' if size == '1' else 'nodes'}"
         route = "preview pool if granted, else shims" if self.preview else f"route {pool.route}"
         return f"create the node pool `{pool.name}` ({size} x {pool.vm_size or pool.arch}, {route})"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from aks_wasm.errors import Refused
+from aks_wasm.errors import AksWasmError, NotAllowed, Refused
 from aks_wasm.plan.live import Key, LiveObjects
 from aks_wasm.providers.base import Observed
 from aks_wasm.shims.labels import PART_OF
@@ -15,12 +15,23 @@ KINDS = ("RuntimeClass", "DaemonSet", "Deployment", "Job", "Service", "Secret")
 
 
 def observe(run: Run) -> tuple[Observed, LiveObjects]:
-    """Look at the provider, and at the cluster's API when there is a cluster that runs."""
+    """Look at the provider, and at the cluster's API when there is a cluster that runs.
+
+    A cluster that is not at rest may not let anybody in: what is inside then counts as unknown, since the plan brings
+    the cluster to rest first.
+    """
     observed = run.provider.observe(run.spec)
     cluster = observed.cluster
-    if cluster is None or not cluster.running or cluster.api_server is None:
+    if cluster is None or not cluster.running or cluster.api_server is None or cluster.state == "Creating":
         return observed, LiveObjects()
-    return observed, observe_objects(run)
+    try:
+        return observed, observe_objects(run)
+    except NotAllowed:
+        raise
+    except AksWasmError:
+        if cluster.state == "Succeeded":
+            raise
+        return observed, LiveObjects()
 
 
 def observe_objects(run: Run) -> LiveObjects:

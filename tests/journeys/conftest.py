@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from aks_wasm.cli.context import AppContext
 from aks_wasm.cli.main import app
 from aks_wasm.settings import Settings
-from tests.running_emulator import RunningEmulator
+from tests.running_emulator import RunningEmulator, running_emulator
 
 READS = ("GET", "HEAD")
 READING_POSTS = ("listclusterusercredential", "listclusteradmincredential")
@@ -51,6 +51,11 @@ class Tool:
     def up(self, *arguments: str, code: int = 0) -> dict[str, Any]:
         """Run `up`."""
         return self.document("up", "--yes", *arguments, code=code)
+
+    def fault(self, name: str, method: str = "PUT", path: str = "", **more: Any) -> None:
+        """Script a fault; by default it befalls the PUT of this test's cluster. A path is taken within the cluster."""
+        where = f"managedClusters/{self.name}{path}$"
+        self.emulator.control("POST", "faults", {"fault": name, "match": {"method": method, "path": where}, **more})
 
     def write(self, name: str, text: str) -> str:
         """Write a file into the test's folder; return its path."""
@@ -107,6 +112,23 @@ def states(document: dict[str, Any]) -> dict[str, str]:
 def fields_of(*overrides: str) -> list[str]:
     """Return the arguments that set fields: `fields_of("nodePools.0.count=3")`."""
     return [word for override in overrides for word in ("--set", override)]
+
+
+@pytest.fixture(scope="module")
+def own_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEmulator]:
+    """An emulator for the tests of one file, which script faults."""
+    with running_emulator(tmp_path_factory.mktemp("emulator-own")) as running:
+        yield running
+
+
+@pytest.fixture
+def own_tool(own_emulator: RunningEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tool]:
+    """The tool where faults may be scripted; they and the cluster are gone afterwards."""
+    monkeypatch.chdir(tmp_path)
+    tool = Tool(own_emulator, tmp_path, f"j{next(_numbers)}")
+    yield tool
+    own_emulator.control("DELETE", "faults")
+    tool("down", "--yes")
 
 
 @pytest.fixture

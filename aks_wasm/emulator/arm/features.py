@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from aks_wasm.emulator.arm import versions
@@ -63,6 +64,13 @@ def _named(call: Call) -> tuple[str, str]:
     raise GatewayError(404, "FeatureNotFound", message)
 
 
+def _stay_pending(arm: Arm, namespace: str, feature: str) -> None:
+    """Let a registration wait for an approval that never comes (AKS#984)."""
+    never = datetime.max.replace(tzinfo=UTC).isoformat()
+    kept: Document = {"meanwhile": "Pending", "then": "Registered", "due": never}
+    arm.documents.put(_COLLECTION, _key(namespace, feature), kept)
+
+
 def _change(arm: Arm, namespace: str, feature: str, *, register: bool) -> None:
     then = "Registered" if register else "Unregistered"
     if state(arm, namespace, feature) in {then, f"{then[:-2]}ing"}:
@@ -105,7 +113,10 @@ def _get(arm: Arm, call: Call) -> Reply:
 
 def _register(arm: Arm, call: Call) -> Reply:
     named = _named(call)
-    _change(arm, *named, register=True)
+    if call.outcome is not None and call.outcome.name == "stuck":
+        _stay_pending(arm, *named)
+    else:
+        _change(arm, *named, register=True)
     return Reply(body=_shown(arm, call, *named))
 
 

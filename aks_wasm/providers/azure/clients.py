@@ -62,6 +62,7 @@ class NoPages(SansIOHTTPPolicy[Any, Any]):
         del request
         kind = response.http_response.headers.get("content-type", "")
         if response.http_response.status_code < 400 and kind.startswith("text/html"):
+            response.http_response.close()  # nobody will read it, and its connection would stay open
             raise DecodeError(f"a web page instead of a document, of type {kind}")
 
 

@@ -58,6 +58,7 @@ def test_what_is_not_public_gets_no_load_balancer(expose: str, kinds: list[str])
         assert manifests[1]["spec"]["type"] == "ClusterIP"
     else:
         assert "ports" not in container_of(manifests[0])
+        assert manifests[0]["spec"]["minReadySeconds"] > 0  # a crash right after the start is not taken for ready
         assert "readinessProbe" not in container_of(manifests[0])
 
 
