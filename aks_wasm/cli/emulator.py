@@ -34,7 +34,7 @@ def start(
     wanted = Wanted(port, pace, service_age)
     if foreground:
         raise typer.Exit(with_app.use_cases.serve_emulator(with_app.settings, wanted))
-    with_app.show(state_of(with_app.use_cases.start_emulator(with_app.settings, wanted)))
+    with_app.show(state_of(with_app.use_cases.start_emulator(with_app.settings, wanted), starting=True))
 
 
 @app.command(cls=TalkingCommand)
@@ -56,8 +56,12 @@ def status(context: typer.Context) -> None:
 def env(
     context: typer.Context,
     *,
-    style: Annotated[Literal["sh", "json", "github"], typer.Option("--format", help="For whom")] = "sh",
+    style: Annotated[
+        Literal["sh", "json", "github"] | None,
+        typer.Option("--format", help="For whom; default sh, with -o json or yaml json", show_default=False),
+    ] = None,
 ) -> None:
     """Print what SDKs, az, Terraform and kubectl need to talk to the emulator."""
     with_app = AppContext.of(context)
-    with_app.write(with_app.use_cases.emulator_environment(with_app.settings, style))
+    usual = "json" if with_app.output in ("json", "yaml") else "sh"  # JSON is YAML
+    with_app.write(with_app.use_cases.emulator_environment(with_app.settings, style or usual))

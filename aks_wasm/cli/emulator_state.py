@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from aks_wasm.emulator.launch import Running
 
 
-def state_of(running: Running | None, *, stopped: bool = False) -> ActionResult:
-    """Return the state: running, stopped just now, or not running."""
+def state_of(running: Running | None, *, starting: bool = False, stopped: bool = False) -> ActionResult:
+    """Return the state: running (and after a start, whether that started it), stopped just now, or not running."""
     if running is None:
         return ActionResult("EmulatorResult", "emulator", {"state": "stopped" if stopped else "not running"})
     return ActionResult(
@@ -24,7 +24,7 @@ def state_of(running: Running | None, *, stopped: bool = False) -> ActionResult:
             "pace": running.pace,
             "serviceAge": running.service_age,
             "home": str(running.home),
-            "started": running.fresh,
+            **({"started": running.fresh} if starting else {}),
             "clusters": [cluster["key"] for cluster in running.clusters],
         },
     )

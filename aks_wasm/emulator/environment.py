@@ -27,6 +27,12 @@ _AZ = """\
 #   az login --service-principal -u "$AZURE_CLIENT_ID" -p "$AZURE_CLIENT_SECRET" -t "$AZURE_TENANT_ID"
 #   az provider register -n Microsoft.ContainerService --wait
 """
+# Each cluster has its own, so there is no variable to set beforehand.
+_KUBECTL = """\
+# kubectl takes a cluster's kubeconfig:
+#   az aks get-credentials -g GROUP -n CLUSTER -f FILE    # or: aks-wasm kubeconfig --target emulator > FILE
+#   export KUBECONFIG=FILE
+"""
 
 
 def variables(running: Running, inherited: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -76,7 +82,7 @@ def render(values: Mapping[str, str], style: str, inherited: Mapping[str, str] |
         AksWasmError: The file of GITHUB_ENV can't be written.
     """
     if style == "sh":
-        return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items()) + _AZ
+        return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items()) + _AZ + _KUBECTL
     if style == "json":
         return json.dumps(dict(values), indent=2) + "\n"
     if style == "github":

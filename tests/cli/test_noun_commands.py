@@ -109,10 +109,13 @@ def test_the_emulator_starts_tells_how_to_reach_it_and_stops(cli: CommandLine) -
         found = cli.document("emulator", "status")
         shell = cli("emulator", "env")
         variables = json.loads(cli("emulator", "env", "--format", "json").stdout)
+        same = [cli("emulator", "env", "-o", output).stdout for output in ("json", "yaml")]
     finally:
         stopped = cli.document("emulator", "stop")
     assert (started["state"], started["started"], again["started"]) == ("running", True, False)
     assert (found["url"], found["serviceAge"], found["pace"]) == (started["url"], "2022", 0)
+    assert "started" not in found
     assert variables["AKS_WASM_ARM_ENDPOINT"] == started["url"]
+    assert [yaml.safe_load(document) for document in same] == [variables, variables]
     assert f"export AKS_WASM_ARM_ENDPOINT={started['url']}" in shell.stdout
     assert stopped["state"] == "stopped"

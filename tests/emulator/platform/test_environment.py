@@ -98,6 +98,13 @@ def test_the_real_sdk_needs_nothing_but_the_printed_variables(emulator):
     assert (shown.stdout, shown.stderr) == ("[]\n", "")
 
 
+def test_az_and_kubectl_are_told_the_commands_that_no_variable_replaces():
+    remarks = [line for line in render({"A": "1"}, "sh").splitlines() if line.startswith("#")]
+    assert any("az cloud register" in line for line in remarks)
+    assert any("az aks get-credentials" in line for line in remarks)
+    assert any("export KUBECONFIG" in line for line in remarks)
+
+
 def test_json_is_one_document():
     assert json.loads(render({"A": "1"}, "json")) == {"A": "1"}
 

@@ -97,8 +97,10 @@ def test_a_plan_is_its_steps_and_what_they_do() -> None:
 
 
 def test_values_of_an_action_read_well() -> None:
-    action = ActionResult("EmulatorResult", "emulator", {"serviceAge": "today", "clusters": ["a", "b"], "fresh": True})
-    assert render_result(action, "table", 80) == "SERVICE AGE  CLUSTERS  FRESH\ntoday        a, b      yes\n"
+    action = ActionResult("EmulatorResult", "emulator", {"serviceAge": "today", "pace": 0.01, "clusters": ["a", "b"]})
+    assert render_result(action, "table", 80) == "SERVICE AGE  PACE  CLUSTERS\ntoday        0.01  a, b\n"
+    action = ActionResult("EmulatorResult", "emulator", {"started": True, "pace": 1.0})
+    assert render_result(action, "table", 80) == "STARTED  PACE\nyes      1\n"
 
 
 def test_nothing_is_said_in_a_word() -> None:
