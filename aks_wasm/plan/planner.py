@@ -67,9 +67,13 @@ def _prerequisites(spec: ClusterSpec, pools: list[PoolPlan], seen: Seen) -> list
 
 def _folded(pools: list[PoolPlan], seen: Seen) -> tuple[NodePoolRequest, ...]:
     """Return the pools that become part of the cluster's own creation: those whose route is not open."""
-    if seen.observed.cluster is not None or not seen.info.folds_node_pools:
+    cluster, info = seen.observed.cluster, seen.info
+    # Where pools can't be added, one that is cut short is made anew with all of them.
+    open_yet = cluster is None or (cluster.state != "Succeeded" and not info.adds_node_pools)
+    if not info.folds_node_pools or not open_yet:
         return ()
-    return tuple(plan.request for plan in pools if plan.request and plan.route == "shim" and not plan.preview)
+    new = [plan for plan in pools if cluster is None or not plan.exists]
+    return tuple(plan.request for plan in new if plan.request and plan.route == "shim" and not plan.preview)
 
 
 def _cluster(spec: ClusterSpec, folded: tuple[NodePoolRequest, ...], seen: Seen, tags: Mapping[str, str]) -> list[Step]:
@@ -96,7 +100,8 @@ def _cluster(spec: ClusterSpec, folded: tuple[NodePoolRequest, ...], seen: Seen,
         pools=(system, *folded),
         tags=tags,
     )
-    return [PutCluster(request, depends_on=(f"group/{spec.resource_group}", "provider/Microsoft.ContainerService"))]
+    before = (f"group/{spec.resource_group}", "provider/Microsoft.ContainerService")
+    return [PutCluster(request, state=cluster.state if cluster else None, depends_on=before)]
 
 
 def _node_pools(pools: list[PoolPlan], folded: tuple[NodePoolRequest, ...], spec: ClusterSpec) -> list[Step]:

@@ -51,7 +51,7 @@ def was_refused(spec: ClusterSpec, observed: Observed) -> bool:
 def _plan_pool(pool: NodePool, wanted: Wanted, observed: Observed, info: ProviderInfo) -> PoolPlan:
     live = observed.cluster.pool(pool.name) if observed.cluster else None
     if live is not None:
-        request = _request(pool, wanted, live.route)
+        request = _request(pool, wanted, live.route, info)
         if (why := unchangeable(pool, live)) is not None:
             raise Refused(
                 f"the node pool `{pool.name}` can't become what the file asks for: {why}",
@@ -61,11 +61,11 @@ def _plan_pool(pool: NodePool, wanted: Wanted, observed: Observed, info: Provide
         differs = live.state != "Succeeded" or _differs(live, request)
         return PoolPlan(pool, request if differs else None, None, exists=True, route=live.route)
     if pool.route == "wasi-preview":
-        request = _request(pool, wanted, "wasi-preview")
+        request = _request(pool, wanted, "wasi-preview", info)
         return PoolPlan(pool, request, None, exists=False, route="wasi-preview")
-    request = _request(pool, wanted, "shim")
+    request = _request(pool, wanted, "shim", info)
     asks = pool.route == "auto" and info.has_preview_pools and not was_refused(wanted.spec, observed)
-    preview = _request(pool, wanted, "wasi-preview") if asks else None
+    preview = _request(pool, wanted, "wasi-preview", info) if asks else None
     return PoolPlan(pool, request, preview, exists=False, route=None if asks else "shim")
 
 
@@ -84,11 +84,11 @@ def unchangeable(pool: NodePool, live: ObservedNodePool) -> str | None:
     return None
 
 
-def _request(pool: NodePool, wanted: Wanted, route: ChosenRoute) -> NodePoolRequest:
+def _request(pool: NodePool, wanted: Wanted, route: ChosenRoute, info: ProviderInfo) -> NodePoolRequest:
     count = pool.count if pool.count is not None else (pool.min if pool.min is not None else 1)
     return NodePoolRequest(
         name=pool.name,
-        arch=pool.arch if pool.arch or pool.vm_size else "amd64",
+        arch=pool.arch if pool.arch or pool.vm_size else info.supports_arch[0],
         vm_size=pool.vm_size,
         route=route,
         count=count,

@@ -37,7 +37,9 @@ class ProviderInfo:
         image_prefix: What the names of packaged images begin with: the registry's host and path, or a local name.
         keeps_on_failure: A failed `up` leaves what it made (Azure); else it is cleaned (local).
         costs_money: Creating needs the user's consent.
-        supports_arch: The architectures its nodes can have.
+        supports_arch: The architectures its nodes can have; the first is the default.
+        adds_node_pools: Pools can be added to a cluster that is there; else they come with its creation only.
+        brings_shims: The provider puts the spec's shims on the nodes itself; else our installer does, in the cluster.
     """
 
     name: str
@@ -49,6 +51,8 @@ class ProviderInfo:
     keeps_on_failure: bool
     costs_money: bool
     supports_arch: tuple[Arch, ...] = ("amd64", "arm64")
+    adds_node_pools: bool = True
+    brings_shims: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aks_wasm.errors import UsageError
+from aks_wasm.events import EventSink
 from aks_wasm.providers.base import Provider
 from aks_wasm.settings import Settings
 from aks_wasm.spec.models import ClusterSpec
@@ -15,12 +15,17 @@ if TYPE_CHECKING:
     from aks_wasm.providers.azure.provider import AzureProvider
 
 
-def open_provider(spec: ClusterSpec, settings: Settings) -> Provider:
-    """Return the provider of the spec's target. Nothing is asked of Azure yet; local targets start their daemon.
+def open_provider(spec: ClusterSpec, settings: Settings, emit: EventSink = lambda _event: None) -> Provider:
+    """Return the provider of the spec's target. Nothing is asked of Azure yet; embedded targets start their daemon.
+
+    Args:
+        spec: Names the target, and the engine of a local one.
+        settings: The environment.
+        emit: Hears which local engine was chosen, and why.
 
     Raises:
-        UsageError: The engine is not there, or the endpoint is no https URL.
-        AksWasmError: The daemon does not start.
+        UsageError: The endpoint is no https URL.
+        AksWasmError: The daemon does not start, or no container engine answers where one was asked for.
     """
     match spec.target:
         case "azure":
@@ -28,7 +33,7 @@ def open_provider(spec: ClusterSpec, settings: Settings) -> Provider:
         case "emulator":
             return _emulated(spec, settings)
         case "local":
-            return _local(spec, settings)
+            return _local(spec, settings, emit)
 
 
 def _azure(spec: ClusterSpec, settings: Settings, environment: Mapping[str, str] | None = None) -> AzureProvider:
@@ -65,13 +70,14 @@ def _emulated(spec: ClusterSpec, settings: Settings) -> Provider:
     return _azure(spec, settings, variables(start(settings)))
 
 
-def _local(spec: ClusterSpec, settings: Settings) -> Provider:
-    if spec.local.engine == "kind":
-        raise UsageError(
-            "the engine `kind` is not built yet",
-            code="EngineMissing",
-            hint="set `local.engine: embedded`, which needs no container engine",
-        )
+def _local(spec: ClusterSpec, settings: Settings, emit: EventSink) -> Provider:
+    from aks_wasm.providers.local import choose
+
+    engine = choose(spec, settings, emit)
+    if engine is not None:
+        from aks_wasm.providers.kind.provider import KindProvider
+
+        return KindProvider(engine, settings.home)
     from aks_wasm.emulator.launch import start
     from aks_wasm.providers.embedded.provider import EmbeddedProvider
 

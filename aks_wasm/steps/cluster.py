@@ -10,9 +10,15 @@ from aks_wasm.steps.step import StepContext
 
 @dataclass(frozen=True)
 class PutCluster:
-    """Create the cluster, or finish a creation that is under way."""
+    """Create the cluster, or bring one to rest that is not.
+
+    Attributes:
+        request: What is asked for.
+        state: In the service's word, of the cluster that is there; None when there is none.
+    """
 
     request: ClusterRequest
+    state: str | None = None
     depends_on: tuple[str, ...] = ()
 
     @property
@@ -22,6 +28,8 @@ class PutCluster:
 
     def describe(self) -> str:
         """Name the cluster and its pools."""
+        if self.state is not None:
+            return f"bring the cluster `{self.request.name}` to rest, which is {self.state}"
         pools = ", ".join(f"{pool.name} ({pool.count} x {pool.vm_size or pool.arch})" for pool in self.request.pools)
         version = f", Kubernetes {self.request.kubernetes_version}" if self.request.kubernetes_version else ""
         place = f" in {self.request.location}" if self.request.location else ""

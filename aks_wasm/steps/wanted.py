@@ -50,6 +50,7 @@ class Wanted:
         images: Packaged workloads by their name, and probes by `probe_image_key`.
         secrets: Values taken from the caller's environment, by variable.
         beyond_preview: Workloads that the shims of preview pools can't run; our installer then adds newer ones there.
+        installer: Whether shims get onto the nodes by our installer; else the provider brings them.
     """
 
     spec: ClusterSpec
@@ -57,6 +58,7 @@ class Wanted:
     images: Mapping[str, ImageArchive] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     beyond_preview: frozenset[str] = frozenset()
+    installer: bool = True
 
     def installs_on(self, route: ChosenRoute) -> bool:
         """Return whether our installer puts shims on the nodes of pools of this route."""
@@ -89,7 +91,7 @@ class Wanted:
         """Return the RuntimeClasses, and the installer where a pool needs it; the namespace first."""
         ours = tuple(name for name, route in routes.items() if self.installs_on(route))
         installer = manifests(self.spec.name, self.shims, self._taints(ours))
-        if not ours:  # probes live in the installer's namespace
+        if not ours or not self.installer:  # probes live in the installer's namespace
             installer = [manifest for manifest in installer if manifest["kind"] == "Namespace"]
         return [*installer, *(runtime.manifest for runtime in self.runtimes(routes))]
 

@@ -71,7 +71,7 @@ class Run:
         """Open the provider that the spec's target names."""
         from aks_wasm.providers.registry import open_provider
 
-        provider = open_provider(spec, settings)
+        provider = open_provider(spec, settings, emit)
         return cls(settings, spec, provider, emit, clock, timeout, connect=ClusterConnection(provider, spec))
 
     def close(self) -> None:

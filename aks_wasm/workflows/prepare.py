@@ -38,7 +38,8 @@ def _want(run: Run, environment: Mapping[str, str]) -> Wanted:
     spec = run.spec
     secrets, problems = _secrets(spec, environment)
     _refuse([*problems, *shim_problems(spec.shims, install=False)])
-    wanted = look_into_modules(Wanted(spec, select(spec.shims), secrets=secrets))
+    installer = not run.provider.info.brings_shims
+    wanted = look_into_modules(Wanted(spec, select(spec.shims), secrets=secrets, installer=installer))
     routes: set[ChosenRoute] = {"wasi-preview" if pool.route == "wasi-preview" else "shim" for pool in spec.node_pools}
     if any(wanted.installs_on(route) for route in routes):
         _refuse(shim_problems(spec.shims))

@@ -1,0 +1,108 @@
+"""Making a cluster: everything is checked and fetched before the first container exists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from aks_wasm.errors import ServiceError
+from aks_wasm.providers.base import ClusterRequest
+from aks_wasm.providers.kind import config, containerd, image, shims
+from aks_wasm.providers.kind.binary import kind_program
+from aks_wasm.providers.kind.engine import NETWORK, Container, Engine
+from aks_wasm.providers.kind.folder import ClusterFolder
+from aks_wasm.providers.kind.process import Watched, failed, watch
+from aks_wasm.shims.catalogue import Shim
+from aks_wasm.spec.models import ClusterSpec
+from aks_wasm.waits import Patience
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What a cluster is made with.
+
+    Attributes:
+        engine: The container engine.
+        home: AKS_WASM_HOME.
+        folder: The cluster's folder.
+        lock: The descriptor of the lock that we hold; kind holds it on when we are killed.
+    """
+
+    engine: Engine
+    home: Path
+    folder: ClusterFolder
+    lock: int
+
+
+def create(
+    shop: Workshop, spec: ClusterSpec, request: ClusterRequest, wanted: tuple[Shim, ...], patience: Patience
+) -> image.NodeImage:
+    """Make the cluster's containers and set Kubernetes up in them; return what its nodes were made from.
+
+    Raises:
+        ServiceError: kind or the engine said no.
+        Unreachable: kind, the image or a shim can't be had.
+    """
+    engine, folder = shop.engine, shop.folder
+    folder.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    program = kind_program(shop.home, patience.on_state)
+    node = image.read(engine, image.choose(spec, engine.cgroup), folder.root / "pull.log", patience)
+    shims.provide(wanted, engine.arch, shop.home, folder, patience.on_state)
+    folder.provided.mkdir(parents=True, exist_ok=True)
+    folder.owner.write_text(spec.name, encoding="utf-8")
+    if engine.run("network", "inspect", NETWORK).code != 0:
+        folder.own_network.touch()
+    wish = config.Wish(
+        name=spec.name,
+        image=node.reference,
+        pools=request.pools,
+        provided=folder.provided,
+        patches=_patches(node, wanted, engine),
+        default_network=node.brings_network,
+    )
+    text = config.cluster_config(wish)
+    # kind merges the context into a kubeconfig; ours comes from the cluster when it is asked for.
+    unused = folder.root / "kind-kubeconfig.yaml"
+    command = (program, "create", "cluster", "--config", "-", "--retain", "--kubeconfig", str(unused))
+    watched = Watched(f"the cluster `{spec.name}`", folder.log, keep=(shop.lock,), environment=engine.environment)
+    done = watch(command, watched, patience, data=text.encode())
+    unused.unlink(missing_ok=True)
+    if done.code != 0:
+        raise failed(f"create the cluster `{spec.name}`", done.err, code="KindFailed", hint=_hint(folder))
+    return node
+
+
+def _patches(node: image.NodeImage, wanted: tuple[Shim, ...], engine: Engine) -> tuple[str, ...]:
+    if not wanted:
+        return ()
+    return (containerd.patch(node.root, shims.in_node(wanted), systemd_cgroup=systemd_for_shims(node, engine)),)
+
+
+def systemd_for_shims(node: image.NodeImage, engine: Engine) -> bool:
+    """Return whether shims make their control groups through systemd, as ordinary containers do.
+
+    Never with cgroup v1: the shims' library speaks to systemd for v2 only.
+    """
+    return engine.cgroup >= 2 and containerd.uses_systemd_cgroup(node.effective)
+
+
+def _hint(folder: ClusterFolder) -> str:
+    return f"`--verbose` shows its last lines, all of it is in `{folder.log}`; `--retain` keeps the nodes for a look"
+
+
+def reachable_kubeconfig(text: str, node: Container) -> str:
+    """Return the administrator's kubeconfig of a node with the address that the host reaches it at.
+
+    Raises:
+        ServiceError: The node's API server is not published to the host.
+    """
+    if node.api_server is None:
+        raise ServiceError(
+            f"the API server of `{node.name}` can't be reached from here", code="NotPublished", hint="run `aks-wasm up`"
+        )
+    document = yaml.safe_load(text)
+    for cluster in document.get("clusters") or ():
+        cluster["cluster"]["server"] = f"https://{node.api_server}"
+    return str(yaml.safe_dump(document, sort_keys=False))
