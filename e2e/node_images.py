@@ -125,6 +125,7 @@ class NodeImages:
             shutil.copy(self._artefact(KUBERNETES) / program, root / "usr/bin" / program)
         # First in PATH for containerd's shim, and where AKS names it; the real one is /usr/sbin/runc.
         shutil.copy(self._artefact(RUNC_FIT) / "runc_fit", root / "usr/local/sbin/runc")
+        (root / "usr/bin/runc").unlink()
         (root / "usr/bin/runc").symlink_to("../local/sbin/runc")
         for folder in ("opt/cni/bin", "etc/kubernetes/manifests", "etc/cni/net.d", "etc/containerd/certs.d"):
             (root / folder).mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from _pytest.runner import runtestprotocol
 
 
 class SecondChance:
-    """Runs the cases below a folder at most twice."""
+    """Runs the cases of a folder at most twice; those of folders below it depend on no timing and run once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -18,7 +18,7 @@ class SecondChance:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Run the case; run it again from its set-up when it failed."""
-        if self._folder not in item.path.parents:
+        if self._folder != item.path.parent:
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         reports = runtestprotocol(item, nextitem=nextitem, log=False)

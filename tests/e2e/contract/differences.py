@@ -60,8 +60,16 @@ def differences(scenario: str, real: list[dict[str, Any]], emulated: list[dict[s
     """Yield every difference, request by request."""
     for number, (left, right) in enumerate(zip(real, emulated, strict=True), 1):
         request = f"{number} {left['request'].partition('?')[0]}"
+        if left["status"] != right["status"]:
+            yield Difference(scenario, f"{request}: status", _told(left), _told(right))
+            continue  # the rest of such answers has nothing in common
         for place, one, other in _compare(left, right, ""):
             yield Difference(scenario, f"{request}: {place}", one, other)
+
+
+def _told(line: dict[str, Any]) -> str:
+    body = line["body"]
+    return f"{line['status']} {body.get('message', '') if isinstance(body, dict) else body}".strip()
 
 
 def _compare(real: Any, emulated: Any, place: str) -> Iterator[tuple[str, Any, Any]]:

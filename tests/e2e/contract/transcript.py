@@ -31,7 +31,9 @@ WORDS = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "<time>"),
     (re.compile(r"\b10\.0\.\d+\.\d+\b"), "<address>"),
     (re.compile(r"kube-api-access-[a-z0-9]{5}"), "kube-api-access-<letters>"),
-    (re.compile(r"https://127\.0\.0\.1:\d+"), "<server>"),
+    (re.compile(r"127\.0\.0\.1:\d+"), "<server>"),
+    (re.compile(r"(?<=in record \()\d+"), "<version>"),
+    (re.compile(r"(?<=object meta: )\d+"), "<version>"),
 )
 
 

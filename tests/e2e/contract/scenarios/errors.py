@@ -83,12 +83,12 @@ PODS: tuple[dict[str, Any], ...] = (
 @scenario
 def pods_that_cannot_be(api: Transcript, space: Space) -> None:
     for spec in PODS:
-        api.post(f"{space.core}/pods?fieldValidation=Strict", pod(**spec))
+        api.post(f"{space.core}/pods?fieldValidation=Strict&dryRun=All", pod(**spec))
 
 
 @scenario
 def workloads_that_cannot_be(api: Transcript, space: Space) -> None:
-    deployments = f"{space.apps}/deployments"
+    deployments = f"{space.apps}/deployments?dryRun=All"
     api.post(deployments, deployment(replicas=-1))
     api.post(deployments, deployment(selector={"matchLabels": {"app": "other"}}))
     api.post(deployments, deployment(selector=None))
@@ -96,19 +96,19 @@ def workloads_that_cannot_be(api: Transcript, space: Space) -> None:
     api.post(deployments, deployment(strategy={"type": "Slowly"}))
     api.post(deployments, deployment(strategy={"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "x"}}))
     api.post(deployments, {**deployment(), "spec": {}})
-    api.post(f"{space.batch}/jobs", job(backoffLimit=-1))
+    api.post(f"{space.batch}/jobs?dryRun=All", job(backoffLimit=-1))
     always = job()
     always["spec"]["template"]["spec"]["restartPolicy"] = "Always"
-    api.post(f"{space.batch}/jobs", always)
-    api.post(f"{space.batch}/jobs", job(parallelism=-1, completions=-2))
+    api.post(f"{space.batch}/jobs?dryRun=All", always)
+    api.post(f"{space.batch}/jobs?dryRun=All", job(parallelism=-1, completions=-2))
     once = daemon_set()
     once["spec"]["template"]["spec"]["restartPolicy"] = "Never"
-    api.post(f"{space.apps}/daemonsets", once)
+    api.post(f"{space.apps}/daemonsets?dryRun=All", once)
 
 
 @scenario
 def services_that_cannot_be(api: Transcript, space: Space) -> None:
-    services = f"{space.core}/services"
+    services = f"{space.core}/services?dryRun=All"
     api.post(services, service(ports=[]))
     api.post(services, service(ports=[{"port": 0}]))
     api.post(services, service(ports=[{"port": 80}, {"port": 81}]))
