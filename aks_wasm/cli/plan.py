@@ -9,6 +9,7 @@ import typer
 from aks_wasm.cli.context import AppContext
 from aks_wasm.cli.group import typer_app
 from aks_wasm.cli.options import ClusterCommand
+from aks_wasm.display.text import duration
 
 CHANGES_PENDING = 8
 
@@ -29,5 +30,7 @@ def plan(
     with_app.show(result)
     if not result.changes:
         with_app.say("nothing to do: everything is as the file says")
-    elif detailed_exitcode:
+    elif seconds := result.facts.get("typicalSeconds"):
+        with_app.say(f"AKS usually takes about {duration(seconds)} for this; Azure's prices are not known here")
+    if result.changes and detailed_exitcode:
         raise typer.Exit(CHANGES_PENDING)

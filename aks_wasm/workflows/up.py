@@ -8,6 +8,7 @@ from aks_wasm.errors import AksWasmError, Interrupted
 from aks_wasm.events import Warned
 from aks_wasm.kube import kubeconfig
 from aks_wasm.plan import planner
+from aks_wasm.plan.estimate import critical_seconds
 from aks_wasm.plan.plan import Plan
 from aks_wasm.plan.planner import Seen
 from aks_wasm.plan.runner import Outcome, run_plan
@@ -21,11 +22,12 @@ from aks_wasm.workflows.states import cluster_state, node_pool_states, runtime_s
 
 
 def plan_up(run: Run) -> ClusterResult:
-    """Return what `up` would do, writing nothing."""
+    """Return what `up` would do, writing nothing; `typicalSeconds` is what AKS usually takes for it, where known."""
     wanted, seen = prepare(run)
     plan = planner.plan_up(wanted, seen, marks(run.spec))
     records = tuple(StepRecord(step.name, "planned", summary=step.describe()) for step in plan)
-    return _result("PlanResult", wanted, seen, records)
+    seconds = critical_seconds(plan, getattr(run.provider, "typical_seconds", {}))
+    return replace(_result("PlanResult", wanted, seen, records), facts={"typicalSeconds": round(seconds) or None})
 
 
 def up(run: Run, *, retain: bool = False) -> ClusterResult:

@@ -12,11 +12,12 @@ from azure.core import MatchConditions
 from aks_wasm.errors import Problem, Refused, ServiceError, UsageError
 from aks_wasm.providers.azure import models
 from aks_wasm.providers.azure.clients import Clients, answer_of, document_of
+from aks_wasm.providers.azure.durations import TYPICAL_SECONDS
 from aks_wasm.providers.azure.errors import translated
 from aks_wasm.providers.azure.features import Features, provider_state, register_providers
 from aks_wasm.providers.azure.groups import ensure_group
-from aks_wasm.providers.azure.kubeconfig import without_kubelogin
 from aks_wasm.providers.azure.inventory import owned
+from aks_wasm.providers.azure.kubeconfig import without_kubelogin
 from aks_wasm.providers.azure.operations import Send, converge, state_of
 from aks_wasm.providers.azure.ownership import refuse_foreign_cluster, refuse_foreign_group
 from aks_wasm.providers.azure.preflight import find_problems
@@ -51,7 +52,10 @@ class AzureProvider:
 
     Attributes:
         features: The preview feature, for the `feature` command.
+        typical_seconds: How long the service takes for steps of a plan.
     """
+
+    typical_seconds = TYPICAL_SECONDS
 
     def __init__(
         self,
