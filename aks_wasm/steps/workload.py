@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aks_wasm.errors import Refused
 from aks_wasm.kube.conditions import wait_for
-from aks_wasm.kube.workloads import NAMESPACE
-from aks_wasm.shims.labels import NAME, PART_OF
+from aks_wasm.kube.workloads import NAMESPACE, owned_by
+from aks_wasm.shims.labels import NAME, owned
 from aks_wasm.spec.models import Workload
 from aks_wasm.steps.runtime import apply_changed, routes_of
 from aks_wasm.steps.step import StepContext
-from aks_wasm.steps.wanted import Routes, Wanted
+from aks_wasm.steps.wanted import Manifest, Routes, Wanted
 
 if TYPE_CHECKING:
     from aks_wasm.kube.client import KubeClient
@@ -40,9 +41,15 @@ class ApplyWorkload:
         return f"deploy `{self.workload.name}` on {self.workload.shim}, {self.workload.replicas} replicas"
 
     def run(self, context: StepContext) -> str | None:
-        """Apply what differs, delete older jobs of this workload, wait."""
+        """Apply what differs, delete older jobs of this workload, wait.
+
+        Raises:
+            Refused: Something of that name is there already and is not ours; nothing was written.
+        """
         client = context.connect()
         manifests = self.wanted.workload_manifests(self.workload, routes_of(context, self.known))
+        for manifest in manifests:
+            refuse_foreign(client, manifest, self.wanted.spec.name)
         for manifest in manifests:
             apply_changed(client, manifest)
         keep = {(m["kind"], m["metadata"]["name"]) for m in manifests}
@@ -77,12 +84,28 @@ class DeleteWorkload:
         return "gone"
 
 
+def refuse_foreign(client: KubeClient, manifest: Manifest, owner: str) -> None:
+    """Refuse to take over an object that does not carry our marks.
+
+    Raises:
+        Refused: With the object's kind and name.
+    """
+    kind, name = manifest["kind"], manifest["metadata"]["name"]
+    live = client.get(kind, name, NAMESPACE)
+    if live is not None and not owned(owner).items() <= (live["metadata"].get("labels") or {}).items():
+        raise Refused(
+            f"the {kind} `{name}` in the namespace `{NAMESPACE}` was not made by aks-wasm",
+            code="NotOurs",
+            hint=f"name the workload differently, or delete it first: `kubectl delete {kind.lower()} {name}`",
+        )
+
+
 def delete_objects(
     client: KubeClient, owner: str, workload: str, *, keep: set[tuple[str, str]] | None = None
 ) -> list[str]:
     """Delete the objects of a workload that carry our mark, but for those to keep; return `kind/name` of each."""
     gone = []
-    labels = f"{PART_OF}={owner},{NAME}={workload}"
+    labels = f"{owned_by(owner)},{NAME}={workload}"
     for kind in WORKLOAD_KINDS:
         for live in client.list(kind, namespace=NAMESPACE, labels=labels):
             name = live["metadata"]["name"]

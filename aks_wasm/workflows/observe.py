@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aks_wasm.errors import AksWasmError, NotAllowed, Refused
+from aks_wasm.kube.workloads import owned_by
 from aks_wasm.plan.live import Key, LiveObjects
 from aks_wasm.providers.base import Observed
-from aks_wasm.shims.labels import PART_OF
 from aks_wasm.workflows.context import Run
 
 KINDS = ("RuntimeClass", "DaemonSet", "Deployment", "Job", "Service", "Secret")
@@ -37,7 +37,7 @@ def observe(run: Run) -> tuple[Observed, LiveObjects]:
 def observe_objects(run: Run) -> LiveObjects:
     """List what carries our mark, and the nodes."""
     client = run.connect()
-    labels = f"{PART_OF}={run.spec.name}"
+    labels = owned_by(run.spec.name)
     with ThreadPoolExecutor(len(KINDS) + 1, thread_name_prefix="observe") as threads:
         nodes = threads.submit(client.list, "Node")
         listed = {kind: threads.submit(client.list, kind, labels=labels) for kind in KINDS}

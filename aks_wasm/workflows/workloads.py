@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from aks_wasm.errors import UsageError
-from aks_wasm.kube.workloads import NAMESPACE
+from aks_wasm.kube.workloads import NAMESPACE, owned_by
 from aks_wasm.plan.plan import Plan
 from aks_wasm.plan.runner import run_plan
-from aks_wasm.shims.labels import NAME, PART_OF
+from aks_wasm.shims.labels import NAME
 from aks_wasm.steps.workload import DeleteWorkload
 from aks_wasm.workflows.context import Run
 from aks_wasm.workflows.observe import observe_objects
@@ -29,7 +29,7 @@ def logs(run: Run, name: str, *, follow: bool, tail: int | None, previous: bool)
         UsageError: There is no such workload, or it has no pod.
     """
     client = run.connect()
-    pods = client.list("Pod", namespace=NAMESPACE, labels=f"{PART_OF}={run.spec.name},{NAME}={name}")
+    pods = client.list("Pod", namespace=NAMESPACE, labels=f"{owned_by(run.spec.name)},{NAME}={name}")
     if not pods:
         _existing(run, name)
         raise UsageError(
