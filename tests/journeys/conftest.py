@@ -6,6 +6,7 @@ import itertools
 import json
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,10 @@ from typer.testing import CliRunner, Result
 
 from aks_wasm.cli.context import AppContext
 from aks_wasm.cli.main import app
+from aks_wasm.providers.azure.clients import Clients
+from aks_wasm.providers.azure.connection import connection_from
 from aks_wasm.settings import Settings
+from aks_wasm.spec.models import AzureSpec
 from tests.running_emulator import RunningEmulator, running_emulator
 
 READS = ("GET", "HEAD")
@@ -90,6 +94,19 @@ class Tool:
         for name, value in variables.items():
             environment.setenv(name, value)
         self.environment.update({n: v for n, v in variables.items() if n.startswith("AKS_WASM_")})
+
+    def somebody_else(self, method: str, path: str, body: object = None) -> int:
+        """Do to the subscription what other people do, by other tools; return the HTTP status."""
+        from azure.core.rest import HttpRequest
+
+        connection = connection_from(AzureSpec(), Settings(home=self.folder), self.emulator.environment)
+        with closing(Clients(connection)) as clients:
+            url = f"{connection.endpoint}/subscriptions/{connection.subscription}{path}"
+            return int(clients.arm.send_request(HttpRequest(method, url, json=body)).status_code)
+
+    def group(self, method: str = "GET", name: str | None = None, **body: Any) -> int:
+        """Ask for a resource group as somebody else would; default is the one named as the cluster."""
+        return self.somebody_else(method, f"/resourcegroups/{name or self.name}?api-version=2025-04-01", body or None)
 
     def _is_ours(self, entry: dict[str, Any]) -> bool:
         return self.name in entry["cluster"] if entry["api"] == "kubernetes" else self.name in entry["path"]
