@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from aks_wasm.emulator.cluster.trees import Tree, now
 
 if TYPE_CHECKING:
     from aks_wasm.emulator.cluster.store import Store
+
+# client-go's EventAggregator: from so many different texts for one reason on, they are counted in one event.
+SIMILAR = 10
+COMBINED = "(combined from similar events): "
+KEPT = timedelta(hours=1)  # --event-ttl of the API server
+TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True)
@@ -23,20 +30,47 @@ class Happening:
 
 
 def record(store: Store, involved: Tree, happening: Happening) -> None:
-    """Write the event into the namespace of the object it is about (`default` for cluster-scoped ones)."""
+    """Write the event into the namespace of the object it is about (`default` for cluster-scoped ones).
+
+    The same again is counted; of texts that differ every time only the latest is kept. Old events go.
+    """
     meta = involved.get("metadata", {})
     namespace = meta.get("namespace") or "default"
-    # The name is a function of what is said, so a repeat finds the event to count up without a search.
-    said = (happening.reason, happening.message, happening.type, happening.component)
-    told = "|".join((meta.get("uid", ""), meta.get("name", ""), *said))
-    name = f"{meta.get('name', '')}.{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+    _forget_old(store, namespace)
+    identity = (meta.get("uid"), meta.get("name"))
+    similar = [event for event in store.view("events", namespace) if _is_similar(event, identity, happening)]
+    same = [event for event in similar if event.get("message") == happening.message]
+    combined = [event for event in similar if str(event.get("message")).startswith(COMBINED)]
+    message = happening.message
+    if not same and len(similar) >= SIMILAR - 1:
+        same, message = combined, COMBINED + message
 
     def repeated(event: Tree) -> None:
+        event["message"] = message
         event["count"] = event.get("count", 1) + 1
         event["lastTimestamp"] = now()
 
-    if store.mutate("events", name, namespace, repeated) is None:
-        store.insert("events", _event(involved, happening, name, namespace))
+    if same:
+        store.mutate("events", same[0]["metadata"]["name"], namespace, repeated)
+        return
+    # By the name clients see events in their order: lists come by name, and times have whole seconds only.
+    name = f"{meta.get('name', '')}.{time.time_ns():016x}"
+    store.insert("events", _event(involved, replace(happening, message=message), name, namespace))
+
+
+def _is_similar(event: Tree, identity: tuple[str | None, str | None], happening: Happening) -> bool:
+    about = event.get("involvedObject", {})
+    told = (event.get("reason"), event.get("type"), event.get("reportingComponent"))
+    return (about.get("uid"), about.get("name")) == identity and told == (
+        happening.reason, happening.type, happening.component,
+    )  # fmt: skip
+
+
+def _forget_old(store: Store, namespace: str) -> None:
+    end = (datetime.now(UTC) - KEPT).strftime(TIME)
+    for event in store.view("events", namespace):
+        if (event.get("lastTimestamp") or end) < end:
+            store.delete("events", event["metadata"]["name"], namespace)
 
 
 def _event(involved: Tree, happening: Happening, name: str, namespace: str) -> Tree:

@@ -132,6 +132,27 @@ def test_the_same_event_again_is_counted(store: Store) -> None:
     store.record_event(made, "Pulled", "Successfully pulled", component="kubelet")
     counts = {event["reason"]: event["count"] for event in store.list("events", "default")}
     assert counts == {"Pulling": 3, "Pulled": 1}
+    assert [event["reason"] for event in store.list("events", "default")] == ["Pulling", "Pulled"]  # as they happened
+
+
+def test_texts_that_differ_every_time_are_combined_as_clients_do(store: Store) -> None:
+    made = store.create("pods", in_default(pod()))
+    for number in range(30):
+        store.record_event(made, "FailedCreatePodSandBox", f"sandbox {number}", type="Warning")
+    told = store.list("events", "default")
+    assert [event["message"] for event in told[:9]] == [f"sandbox {number}" for number in range(9)]
+    assert [event["message"] for event in told[9:]] == ["(combined from similar events): sandbox 29"]
+    assert told[-1]["count"] == 21
+
+
+def test_events_are_kept_for_an_hour(store: Store) -> None:
+    made = store.create("pods", in_default(pod()))
+    store.record_event(made, "Pulling", "Pulling image")
+    (event,) = store.list("events", "default")
+    long_ago = "2026-01-01T00:00:00Z"
+    store.mutate("events", event["metadata"]["name"], "default", lambda old: old.update(lastTimestamp=long_ago))
+    store.record_event(made, "Pulled", "Successfully pulled")
+    assert [event["reason"] for event in store.list("events", "default")] == ["Pulled"]
 
 
 def test_everything_survives_a_restart_and_no_revision_comes_twice(store: Store, documents: Documents) -> None:
