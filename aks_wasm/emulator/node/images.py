@@ -102,10 +102,10 @@ class ImageStore:
         """Return the normalised names of all images."""
         return list(self._names)
 
-    def has(self, reference: str) -> bool:
-        """Tell whether the image is here, so that nothing would be pulled."""
+    def has(self, reference: str, platform: str) -> bool:
+        """Tell whether the image is here for nodes of the platform, so that nothing would be pulled."""
         parsed = parse_reference(reference)
-        return parsed is not None and self._local(parsed) is not None
+        return parsed is not None and self._local(parsed, platform) is not None
 
     async def resolve(
         self, reference: str, platform: str, *, pull_always: bool = False, logins: Mapping[str, str] | None = None
@@ -129,16 +129,31 @@ class ImageStore:
                 f'"{reference}": invalid reference format',
             )
         async with self._pulls.setdefault(parsed.name, asyncio.Lock()):
-            digest = None if pull_always else self._local(parsed)
+            digest = None if pull_always else self._local(parsed, platform)
             pulled = digest is None
             if digest is None:
                 digest = await self._pull(parsed, platform, (logins or {}).get(parsed.registry))
             return await asyncio.to_thread(self._image, parsed, digest, platform, pulled=pulled)
 
-    def _local(self, reference: Reference) -> str | None:
-        if reference.digest:
-            return reference.digest if self._content.has(reference.digest) else None
-        return self._names.get(reference.name)
+    def _local(self, reference: Reference, platform: str) -> str | None:
+        digest = reference.digest or self._names.get(reference.name)
+        return digest if digest and self._whole(digest, platform) else None
+
+    def _whole(self, digest: str, platform: str) -> bool:
+        """Tell whether everything is here that the platform needs; a pull brings one platform's content only."""
+        try:
+            manifest = self._content.document(digest)
+            if "manifests" in manifest:
+                chosen = choose_manifest(manifest, platform)
+                if chosen is None:
+                    return True  # said when the image is looked at; a pull would not bring it
+                manifest = self._content.document(chosen)
+            blobs = (manifest["config"], *manifest.get("layers", ()))
+            return all(self._content.has(blob["digest"]) for blob in blobs)
+        except FileNotFoundError:
+            return False
+        except (ValueError, KeyError, TypeError):
+            return True  # what is wrong with it is said when the image is looked at
 
     async def _pull(self, reference: Reference, platform: str, login: str | None) -> str:
         try:

@@ -42,7 +42,7 @@ async def obtain_image(context: NodeContext, pod: Pod, container: dict[str, Any]
 
 async def _try(context: NodeContext, pod: Pod, container: dict[str, Any], platform: str) -> Image:
     reference, policy, name = container["image"], pull_policy(container), container["name"]
-    present = context.images.has(reference)
+    present = context.images.has(reference, platform)
     if policy == "Never" and not present:
         message = f'Container image "{reference}" is not present with pull policy of Never'
         raise ImageError("ErrImageNeverPull", message)

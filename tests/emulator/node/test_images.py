@@ -229,6 +229,20 @@ async def test_an_image_is_pulled_from_its_registry_with_the_token_it_asks_for(
     assert len(registry.asked) == asked
 
 
+async def test_nodes_of_either_architecture_pull_their_own_half_of_an_image(
+    images: ImageStore, registry: Registry, tmp_path: Path
+) -> None:
+    images.registries = RegistryTrust(ca_file=tmp_path / "ca" / "ca.pem")
+    archive = registry.archive.add("app:1", {"app.wasm": b"x"}, config={"Cmd": ["/app.wasm"]})
+    registry.manifests["both"] = archive.entries[0]["digest"]
+    reference = registry.base.removeprefix("https://") + "/team/app:both"
+    for platform in (AMD, "linux/arm64"):
+        assert not images.has(reference, platform)
+        image = await images.resolve(reference, platform)
+        assert (image.config["architecture"], image.pulled) == (platform.partition("/")[2], True)
+        assert images.has(reference, platform)
+
+
 async def test_image_pull_secrets_are_shown_to_the_registry(
     nodes: Rehearsal, registry: Registry, tmp_path: Path
 ) -> None:
