@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from aks_wasm.errors import AksWasmError, Refused, UsageError
+from aks_wasm.errors import AksWasmError, Interrupted, ServiceError, TimedOut, UsageError
 from aks_wasm.events import Warned
 from aks_wasm.kube import kubeconfig
 from aks_wasm.plan.plan import Plan
@@ -52,15 +52,18 @@ def down(run: Run, *, wait: bool) -> ClusterResult:
 def down_expired(run: Run, *, wait: bool) -> ClusterResult:
     """Delete everything of ours whose mark of expiry has passed, whatever spec made it; what CI left behind, say.
 
-    One that can't be deleted does not keep the others; the first error is raised at the end.
+    One that can't be deleted does not keep the others; the first error is raised at the end. An interrupt ends it all,
+    and so does the time-out, which is for all of them together.
     """
-    now = datetime.now(UTC)
-    expired = [found for found in _owned(run) if found.expires is not None and found.expires <= now]
+    end = run.clock.now() + run.timeout
+    expired = _expired(run)
     deleted, steps, first = list[str](), list[StepRecord](), None
     for found in expired:
-        one = replace(run, spec=_spec_of(run, found))
+        one = replace(run, spec=_spec_of(run, found), timeout=end - run.clock.now())
         try:
             result = down(one, wait=wait)
+        except (Interrupted, TimedOut):
+            raise
         except AksWasmError as error:
             run.emit(Warned(f"`{found.owner}` was not deleted: {error.message}"))
             first = first or error
@@ -78,12 +81,12 @@ def down_expired(run: Run, *, wait: bool) -> ClusterResult:
 
 def plan_down_expired(run: Run) -> list[str]:
     """Return what `down --expired` would delete, writing nothing."""
+    return [f"`{found.owner}`, which expired at {found.expires:%Y-%m-%d %H:%M} UTC" for found in _expired(run)]
+
+
+def _expired(run: Run) -> list[Owned]:
     now = datetime.now(UTC)
-    return [
-        f"`{found.owner}`, which expired at {found.expires:%Y-%m-%d %H:%M} UTC"
-        for found in _owned(run)
-        if found.expires is not None and found.expires <= now
-    ]
+    return [found for found in _owned(run) if found.expires is not None and found.expires <= now]
 
 
 def _owned(run: Run) -> list[Owned]:
@@ -110,10 +113,13 @@ def _delete(run: Run, observed: Observed, *, wait: bool) -> ClusterResult:
     after = run.provider.observe(run.spec) if ours else observed
     left = _ours(run, after)
     if wait and left:
-        raise Refused(f"{' and '.join(left)} is still there", code="NotGone", hint="run `aks-wasm down` again")
-    result = _result(run, after, deleted=ours)
+        raise ServiceError(f"{' and '.join(left)} is still there", code="NotGone", hint="run `aks-wasm down` again")
     return ClusterResult(
-        kind=result.kind, ok=True, cluster=result.cluster, steps=step_records(plan, outcome), facts=result.facts
+        "DownResult",
+        ok=True,
+        cluster=cluster_state(run.spec, after),
+        steps=step_records(plan, outcome),
+        facts={"deleted": ours, "left": left},
     )
 
 
@@ -124,11 +130,6 @@ def _ours(run: Run, observed: Observed) -> list[str]:
     if observed.group is not None and observed.group.owner == run.spec.name:
         found.append(f"the resource group `{observed.group.name}`")
     return found
-
-
-def _result(run: Run, observed: Observed, *, deleted: list[str]) -> ClusterResult:
-    facts = {"deleted": deleted, "left": _ours(run, observed)}
-    return ClusterResult(kind="DownResult", ok=True, cluster=cluster_state(run.spec, observed), facts=facts)
 
 
 def _forget_kubeconfig(run: Run) -> None:
