@@ -105,7 +105,11 @@ def pool_change(live: Document, request: NodePoolRequest) -> Document | None:
     """
     properties = live.get("properties") or {}
     wanted: Document = _scaling(request)
-    if not wanted["enableAutoScaling"]:
+    if wanted["enableAutoScaling"]:
+        # AKS takes bounds only around the present count, which is the autoscaler's own otherwise.
+        count = int(properties.get("count") or 0)
+        wanted["count"] = min(max(count, wanted["minCount"]), wanted["maxCount"])
+    else:
         wanted["count"] = request.count
     labels = properties.get("nodeLabels") or {}
     if not request.labels.items() <= labels.items():

@@ -135,6 +135,13 @@ def test_the_autoscalers_own_count_is_not_drift() -> None:
     assert pool_change(live_pool(scaled, count=4), scaled) is None
 
 
+@pytest.mark.parametrize(("count", "sent"), [(1, 3), (4, 4), (9, 5)])
+def test_bounds_that_leave_the_present_count_out_move_it_to_the_nearest(count: int, sent: int) -> None:
+    change = pool_change(live_pool(count=count), replace(WASM, min=3, max=5))
+    assert change is not None
+    assert (change["minCount"], change["count"], change["maxCount"]) == (3, sent, 5)
+
+
 def test_leaving_the_autoscaler_takes_its_bounds_away() -> None:
     change = pool_change(live_pool(replace(WASM, min=1, max=5)), WASM)
     assert change is not None
