@@ -107,7 +107,6 @@ def package(content: ImageContent, *, repository: str, folder: Path) -> ImageArc
     blobs = _Blobs()
     index = _image_index(content, blobs)
     descriptor = blobs.add(_MEDIA + "index.v1+json", index) | {"annotations": dict.fromkeys(_NAME_ANNOTATIONS, name)}
-    target = folder / f"{repository.rpartition('/')[2]}-{content.tag}.tar"
     try:
         _write_layout(target, blobs, descriptor)
     except OSError as error:
@@ -176,7 +175,7 @@ def _image_index(content: ImageContent, blobs: _Blobs) -> dict[str, Any]:
 def _layer(files: Mapping[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     folders = {str(parent) for path in files for parent in Path(path).parents if str(parent) not in (".", "/")}
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for path in sorted(folders | set(files)):
             member = tarfile.TarInfo(path)
             if path in files:

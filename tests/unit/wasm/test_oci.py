@@ -100,6 +100,15 @@ def test_an_archive_that_is_there_is_kept_and_a_broken_one_is_written_again(tmp_
     assert layout(first)["oci-layout"]
 
 
+def test_paths_may_be_long_and_in_any_script(tmp_path: Path) -> None:
+    path = f"assets/{'a' * 120}/{'ü' * 70}.html"
+    archive = package(ImageContent({path: b"x"}, ("/",)), repository=REPOSITORY, folder=tmp_path)
+    _, manifest, _ = manifests(archive)[0]
+    layer = gzip.decompress(blob(layout(archive), manifest["layers"][0]["digest"]))
+    with tarfile.open(fileobj=io.BytesIO(layer)) as tar:
+        assert path in tar.getnames()
+
+
 def test_content_that_moves_between_files_is_other_content() -> None:
     assert ImageContent({"a": b"xy", "b": b""}, ()).tag != ImageContent({"a": b"x", "b": b"y"}, ()).tag
 
