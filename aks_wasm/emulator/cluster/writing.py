@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import secrets
 from dataclasses import dataclass, field
 
@@ -105,18 +106,33 @@ def create_object(write: Write, obj: Tree) -> Tree:
     admission.require_namespace(context.store, plural, obj)
     owners = obj["metadata"].pop("managedFields", None)
     defaults.reset_for_create(kind, obj)
+    if owners is None:
+        owners = _first_owners(write, obj)
     admission.prepare(context.store, plural, obj)
     causes = validation.problems(kind, obj)
     if causes:
         raise Invalid(kind.kind, obj["metadata"]["name"], causes, group=kind.group)
-    if owners is not None:
+    if owners:
         obj["metadata"]["managedFields"] = owners
-    else:
-        track_update(node_of(kind), {}, obj, write.options.updater(write.call))
     stored = context.store.insert(plural, obj, dry_run=write.options.dry_run)
     if plural == crds.PLURAL and not write.options.dry_run:
         return crds.establish(context, stored)
     return stored
+
+
+def _first_owners(write: Write, obj: Tree) -> list[Tree]:
+    """Return who owns the fields of a new object: the creator what it wrote and its defaults.
+
+    What admission and the kind's own preparation add is nobody's: a pod's tolerations, a Service's address, a status.
+    """
+    kind = write.call.kind
+    drafted = copy.deepcopy(obj)
+    defaults.apply(kind.stored_as, drafted)
+    if "status" in kind.subresources:
+        drafted.pop("status", None)
+    track_update(node_of(kind), {}, drafted, write.options.updater(write.call))
+    owners: list[Tree] = drafted["metadata"].get("managedFields", [])
+    return owners
 
 
 def _name(write: Write, obj: Tree) -> None:
