@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 
-from aks_wasm.errors import AksWasmError
+from aks_wasm.errors import AksWasmError, Interrupted
 from aks_wasm.events import (
     EventSink,
     StepFailed,
@@ -49,6 +49,8 @@ def run_plan(plan: Plan, context: StepContext) -> Outcome:
     under_way: dict[Future[str | None], tuple[Step, float]] = {}
     with ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="step") as threads:
         while sorter.is_active():
+            if outcome.error is None and clock.pause(0):
+                outcome.error, clock.stopped = Interrupted("stopped before everything was done"), True
             if outcome.error is None:
                 for name in sorter.get_ready():
                     step = by_name[name]
@@ -64,11 +66,15 @@ def run_plan(plan: Plan, context: StepContext) -> Outcome:
                 clock.stopped = outcome.error is not None
                 if outcome.states[step.name] == "done":
                     sorter.done(step.name)
-    for name in by_name:
-        if name not in outcome.states:
-            outcome.states[name] = "not-run"
-            emit(StepSkipped(name, "an earlier step did not finish"))
+    _skip_the_rest(plan, outcome, emit)
     return outcome
+
+
+def _skip_the_rest(plan: Plan, outcome: Outcome, emit: EventSink) -> None:
+    for step in plan.steps:
+        if step.name not in outcome.states:
+            outcome.states[step.name] = "not-run"
+            emit(StepSkipped(step.name, "an earlier step did not finish"))
 
 
 @dataclass
@@ -82,6 +88,8 @@ class _StoppableClock:
         return self.inner.now()
 
     def pause(self, seconds: float) -> bool:
+        if seconds <= 0:
+            return self.stopped or self.inner.pause(0)
         end = self.now() + seconds
         while not self.stopped and (left := end - self.now()) > 0:
             if self.inner.pause(min(left, STOP_CHECK)):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError, ServiceResponseError
 
-from aks_wasm.errors import AksWasmError, OperationInProgress, ServiceError, TimedOut
+from aks_wasm.errors import AksWasmError, Interrupted, OperationInProgress, ServiceError, TimedOut
 from aks_wasm.providers.azure.clients import json_of
 from aks_wasm.providers.azure.errors import (
     error_from,
@@ -198,6 +198,8 @@ def _raise_if_failed(document: Document | None, doing: str) -> None:
 
 
 def _send_when_free(send: Send, subject: Subject, doing: str, patience: Patience) -> HttpResponse:
+    if patience.clock.pause(0):
+        raise Interrupted(f"stopped before it was asked to {doing}")
     sending = _Sending(send, subject)
     try:
         response = wait_until(_Tolerant(sending.look, patience.clock), what=subject.what, patience=patience)

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from aks_wasm.errors import AksWasmError
+from aks_wasm.errors import AksWasmError, Interrupted
 from aks_wasm.events import Event, StepFailed, StepFinished, StepProgressed, StepSkipped, StepStarted
 from aks_wasm.plan.plan import Plan
 from aks_wasm.plan.runner import run_plan
@@ -111,3 +111,12 @@ def test_a_plan_reads_in_an_order_in_which_it_could_run() -> None:
         {"name": "a", "summary": "do a", "dependsOn": []},
         {"name": "b", "summary": "do b", "dependsOn": ["a"]},
     ]
+
+
+def test_after_an_interruption_nothing_begins() -> None:
+    events: list[Event] = []
+    run = context(events)
+    cast("SystemClock", run.clock).interrupt()
+    outcome = run_plan(Plan((Do("a"), Do("b", ("a",)))), run)
+    assert isinstance(outcome.error, Interrupted)
+    assert outcome.states == {"a": "not-run", "b": "not-run"}
