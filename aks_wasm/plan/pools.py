@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aks_wasm.errors import Refused
 from aks_wasm.providers.base import ChosenRoute, NodePoolRequest, Observed, ObservedNodePool, ProviderInfo
-from aks_wasm.spec.models import ClusterSpec, NodePool
+from aks_wasm.spec.models import NodePool
 from aks_wasm.steps.wanted import Wanted
 
 
@@ -38,16 +38,6 @@ def plan_pools(wanted: Wanted, observed: Observed, info: ProviderInfo) -> list[P
     return [_plan_pool(pool, wanted, observed, info) for pool in wanted.spec.node_pools]
 
 
-def was_refused(spec: ClusterSpec, observed: Observed) -> bool:
-    """Return whether the service has refused the preview before: an `auto` pool of the cluster took the shim route.
-
-    The pool itself remembers it (its runtime, and its tag), so a later run does not ask again.
-    """
-    cluster = observed.cluster
-    auto = {pool.name for pool in spec.node_pools if pool.route == "auto"}
-    return cluster is not None and any(p.name in auto and p.route == "shim" for p in cluster.node_pools)
-
-
 def _plan_pool(pool: NodePool, wanted: Wanted, observed: Observed, info: ProviderInfo) -> PoolPlan:
     live = observed.cluster.pool(pool.name) if observed.cluster else None
     if live is not None:
@@ -64,7 +54,8 @@ def _plan_pool(pool: NodePool, wanted: Wanted, observed: Observed, info: Provide
         request = _request(pool, wanted, "wasi-preview", info)
         return PoolPlan(pool, request, None, exists=False, route="wasi-preview")
     request = _request(pool, wanted, "shim", info)
-    asks = pool.route == "auto" and info.has_preview_pools and not was_refused(wanted.spec, observed)
+    refused = observed.cluster is not None and observed.cluster.has_refused_preview(wanted.spec)
+    asks = pool.route == "auto" and info.has_preview_pools and not refused
     preview = _request(pool, wanted, "wasi-preview", info) if asks else None
     return PoolPlan(pool, request, preview, exists=False, route=None if asks else "shim")
 

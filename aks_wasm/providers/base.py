@@ -98,6 +98,11 @@ class ObservedCluster:
         """Return the pool of that name, or None."""
         return next((pool for pool in self.node_pools if pool.name == name), None)
 
+    def has_refused_preview(self, spec: ClusterSpec) -> bool:
+        """Return whether a pool of route `auto` took the shim route: its runtime remembers that the service refused."""
+        auto = {pool.name for pool in spec.node_pools if pool.route == "auto"}
+        return any(pool.name in auto and pool.route == "shim" for pool in self.node_pools)
+
 
 @dataclass(frozen=True)
 class ObservedGroup:

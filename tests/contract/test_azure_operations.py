@@ -17,7 +17,7 @@ from aks_wasm.errors import (
     ServiceError,
     TimedOut,
 )
-from aks_wasm.providers.azure.provider import AzureProvider
+from aks_wasm.providers.azure.provider import AzureProvider, unchanged
 from aks_wasm.providers.base import Prerequisite
 from aks_wasm.waits import Patience, SystemClock
 from tests.contract.conftest import open_azure
@@ -77,6 +77,25 @@ def test_an_interrupted_wait_leaves_azure_running_and_a_later_call_joins(start_e
         provider.put_cluster(spec, target.request(), patience(seen=seen))
         assert seen == ["Creating", "Succeeded"]
         assert cluster_puts(target) == 1
+
+
+def test_a_group_that_is_going_counts_as_gone_and_is_made_anew(start_emulator: EmulatorFactory) -> None:
+    emulator = start_emulator(pace=0.01)
+    target = Target("azure", emulator, lambda spec: open_azure(emulator, spec))
+    with closing(target.open(target.spec())) as provider:
+        spec = put_up(provider, target)
+        provider.delete(spec, None, patience(), wait=False)
+        going = provider.observe(spec)
+        assert (going.cluster, Prerequisite.GROUP in going.missing) == (None, True)
+        put_up(provider, target)
+        again = provider.observe(spec)
+        assert again.cluster is not None
+        assert (again.cluster.state, Prerequisite.GROUP in again.missing) == ("Succeeded", False)
+
+
+def test_a_write_is_conditional_on_what_was_read_where_that_has_an_etag() -> None:
+    assert unchanged("1f")["etag"] == "1f"
+    assert unchanged(None) == {}  # not `If-None-Match: *`, which would never let a failed creation be sent again
 
 
 def test_another_operation_is_waited_out(azure: Target, provider: AzureProvider, fault: Fault) -> None:

@@ -103,21 +103,22 @@ def test_a_pool_needs_a_local_cluster(emulator: RunningEmulator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("route", "tags", "pools", "asks"),
+    ("route", "pools", "asks"),
     [
-        ("auto", None, (), True),
-        ("wasi-preview", None, (), True),
-        ("shim", None, (), False),
-        ("auto", {}, (), True),
-        ("auto", {"aks-wasm-route": "shim"}, (), False),
-        ("auto", {}, (ObservedNodePool("wasm", "Succeeded", "User", 1),), False),
+        ("auto", None, True),
+        ("wasi-preview", None, True),
+        ("shim", None, False),
+        ("auto", (), True),
+        ("auto", (ObservedNodePool("wasm", "Succeeded", "User", 1, route="shim"),), False),
+        ("auto", (ObservedNodePool("wasm", "Succeeded", "User", 1, route="wasi-preview"),), True),
+        ("wasi-preview", (ObservedNodePool("wasm", "Succeeded", "User", 1, route="shim"),), True),
     ],
 )
 def test_the_preview_is_looked_at_only_while_a_pool_might_ask_for_it(
-    route: str, tags: dict[str, str] | None, pools: tuple[ObservedNodePool, ...], asks: bool
+    route: str, pools: tuple[ObservedNodePool, ...] | None, asks: bool
 ) -> None:
-    wanted = spec("azure", nodePools=[{"name": "wasm", "route": route}])
-    cluster = None if tags is None else ObservedCluster("opened", "Succeeded", "", "", tags, pools)
+    wanted = spec("azure", nodePools=[{"name": "wasm", "route": route}, {"name": "more", "route": route}])
+    cluster = None if pools is None else ObservedCluster("opened", "Succeeded", "", "", {}, pools)
     assert asks_preview(wanted, cluster) is asks
 
 

@@ -33,7 +33,7 @@ from aks_wasm.providers.base import (
     Prerequisite,
     ProviderInfo,
 )
-from aks_wasm.providers.marks import OWNER_TAG, ROUTE_TAG, Owned
+from aks_wasm.providers.marks import OWNER_TAG, Owned
 from aks_wasm.spec.models import ClusterSpec
 from aks_wasm.waits import Patience
 
@@ -44,7 +44,11 @@ KUBERNETES_SCOPE = (
     "6dae42f8-4368-4678-94ff-3960e28e3630/.default"  # the AKS server application, the same in every cloud
 )
 
+_ABSENT = {"match_condition": MatchConditions.IfMissing}
+
 Document = dict[str, Any]
+Match = Mapping[str, Any]
+"""Under which condition a write is to happen, in the SDK's words."""
 
 
 class AzureProvider:
@@ -106,11 +110,15 @@ class AzureProvider:
         return Reads(self._clients)
 
     def observe(self, spec: ClusterSpec) -> Observed:
-        """Look at the group, the cluster, and at registrations where they still matter: 2 to 4 reads."""
+        """Look at the group, the cluster, and at registrations where they still matter: 2 to 4 reads.
+
+        A group that is being deleted counts as missing, and its cluster as gone although it can still be read.
+        """
         group = self._reads.group(spec)
-        document = self._reads.cluster(spec) if group else None
+        stays = group is not None and state_of(group) != "Deleting"
+        document = self._reads.cluster(spec) if stays else None
         cluster = models.observed_cluster(document) if document else None
-        missing: set[Prerequisite] = set() if group else {Prerequisite.GROUP}
+        missing: set[Prerequisite] = set() if stays else {Prerequisite.GROUP}
         provider, feature = None, None
         if cluster is None:
             provider = provider_state(self._clients)
@@ -173,7 +181,7 @@ class AzureProvider:
         def decide(live: Document | None) -> Send | None:
             if live is None:
                 properties = models.pool_properties(request, spec.name)
-                return self._send_pool(spec, request.name, properties, None)
+                return self._send_pool(spec, request.name, properties, _ABSENT)
             if (why := models.unchangeable(live, request)) is not None:
                 raise Refused(
                     f"the node pool `{request.name}` can't become what the file asks for: {why}",
@@ -181,8 +189,8 @@ class AzureProvider:
                     hint=f"add a pool of another name, or delete it: `aks-wasm nodepool delete {request.name}`",
                 )
             change = models.pool_change(live, request)
-            etag = live["properties"].get("eTag")
-            return None if change is None else self._send_pool(spec, request.name, change, etag)
+            match = unchanged(live["properties"].get("eTag"))
+            return None if change is None else self._send_pool(spec, request.name, change, match)
 
         subject = self._reads.pool_subject(spec, request.name)
         converge(self._clients, subject, decide, f"create the node pool `{request.name}`", patience)
@@ -242,17 +250,17 @@ class AzureProvider:
     def _create_cluster(self, spec: ClusterSpec, request: ClusterRequest) -> Send:
         if request.tags.get(OWNER_TAG) != spec.name:
             raise ValueError("a cluster is only made with our mark")  # a bug: the planner sets it
-        return self._send_cluster(spec, models.cluster_body(request), None)
+        return self._send_cluster(spec, models.cluster_body(request), _ABSENT)
 
     def _update_cluster(self, spec: ClusterSpec, request: ClusterRequest, live: Document) -> Send | None:
         tags = live.get("tags") or {}
         if state_of(live) != "Succeeded":
-            return self._send_cluster(spec, models.cluster_retry(live, request.tags), live.get("eTag"))
+            return self._send_cluster(spec, models.cluster_retry(live, request.tags), unchanged(live.get("eTag")))
         if request.tags.items() <= tags.items():
             return None
         clusters = self._clients.aks.managed_clusters
         body: Any = {"tags": {**tags, **request.tags}}
-        match = _condition(live.get("eTag"))
+        match = unchanged(live.get("eTag"))
         names = (spec.resource_group, spec.name)
 
         def send() -> Any:
@@ -260,10 +268,9 @@ class AzureProvider:
 
         return send
 
-    def _send_cluster(self, spec: ClusterSpec, document: Document, etag: str | None) -> Send:
+    def _send_cluster(self, spec: ClusterSpec, document: Document, match: Match) -> Send:
         clusters = self._clients.aks.managed_clusters
         body: Any = document
-        match = _condition(etag) if etag else _absent()
         names = (spec.resource_group, spec.name)
 
         def send() -> Any:
@@ -271,10 +278,9 @@ class AzureProvider:
 
         return send
 
-    def _send_pool(self, spec: ClusterSpec, pool: str, properties: Document, etag: str | None) -> Send:
+    def _send_pool(self, spec: ClusterSpec, pool: str, properties: Document, match: Match) -> Send:
         pools = self._clients.aks.agent_pools
         body: Any = {"properties": properties}
-        match = _condition(etag) if etag else _absent()
         names = (spec.resource_group, spec.name, pool)
 
         def send() -> Any:
@@ -284,16 +290,13 @@ class AzureProvider:
 
 
 def asks_preview(spec: ClusterSpec, cluster: ObservedCluster | None) -> bool:
-    """Whether a preview pool might still be asked for; a cluster's tag remembers that AKS has refused one."""
-    if cluster is not None and cluster.tags.get(ROUTE_TAG) == "shim":
-        return False
-    wanted = [pool for pool in spec.node_pools if pool.route != "shim"]
+    """Whether a preview pool might still be asked for; once AKS has refused one, `auto` does not ask again."""
+    refused = cluster is not None and cluster.has_refused_preview(spec)
+    routes = ("wasi-preview",) if refused else ("wasi-preview", "auto")
+    wanted = [pool for pool in spec.node_pools if pool.route in routes]
     return any(cluster is None or cluster.pool(pool.name) is None for pool in wanted)
 
 
-def _condition(etag: str | None) -> dict[str, Any]:
+def unchanged(etag: str | None) -> Match:
+    """Write only over what was read; what is there and has no eTag yet (a creation that failed) is written as it is."""
     return {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
-
-
-def _absent() -> dict[str, Any]:
-    return {"match_condition": MatchConditions.IfMissing}
