@@ -39,7 +39,7 @@ def test_up_as_json_is_one_document_and_progress_is_talk(cli: CommandLine) -> No
     assert document["apiVersion"] == "aks-wasm/v1"
     assert (document["kind"], document["ok"], document["error"]) == ("UpResult", True, None)
     assert document["workloads"][0]["endpoint"] == "http://127.0.0.1:8080"
-    assert "(✓) Done     create cluster `hello`" in result.stderr
+    assert "(✓) cluster/c" in result.stderr
 
 
 def test_the_connection_is_closed_when_the_command_ends(cli: CommandLine) -> None:

@@ -130,7 +130,7 @@ def test_talk_that_nobody_reads_does_not_stop_the_work() -> None:
 def test_marks_that_the_stream_can_not_write_are_replaced() -> None:
     code, _, err = run(IN_A_WORLD.replace("World(half_way=wait)", "World()"), "up", PYTHONIOENCODING="ascii")
     assert code == 0
-    assert "(+) Done" in err
+    assert "(+) cluster/c" in err
 
 
 @pytest.mark.parametrize(
