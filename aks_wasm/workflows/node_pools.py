@@ -11,7 +11,7 @@ from aks_wasm.plan.runner import run_plan
 from aks_wasm.providers.base import NodePoolRequest, ObservedCluster, ObservedNodePool
 from aks_wasm.providers.marks import marks
 from aks_wasm.spec.checks import find_problems
-from aks_wasm.spec.models import NodePool
+from aks_wasm.spec.models import ClusterSpec, NodePool
 from aks_wasm.steps.node_pool import DeleteNodePool, PutNodePool
 from aks_wasm.workflows.context import Run
 from aks_wasm.workflows.observe import refuse_foreign
@@ -36,8 +36,7 @@ def add_node_pool(run: Run, pool: NodePool) -> ActionResult:
         raise UsageError(
             f"there is a node pool `{pool.name}` already", code="PoolExists", hint="`nodepool scale` changes its size"
         )
-    others = tuple(known for known in run.spec.node_pools if known.name != pool.name)
-    spec = run.spec.model_copy(update={"node_pools": (*others, pool), "workloads": ()})
+    spec = run.spec.model_copy(update={"node_pools": (*_as_they_are(run.spec, cluster), pool), "workloads": ()})
     problems = find_problems(spec)
     if problems:
         raise SpecInvalid("the node pool", problems)
@@ -47,6 +46,15 @@ def add_node_pool(run: Run, pool: NodePool) -> ActionResult:
     kept = tuple(step for step in plan if not step.name.startswith("workload/"))
     _run(grown, Plan(kept))
     return _answer(grown, pool.name)
+
+
+def _as_they_are(spec: ClusterSpec, cluster: ObservedCluster) -> tuple[NodePool, ...]:
+    """Return the file's pools that are there, at their present size: whoever adds a pool changes no other."""
+    return tuple(
+        pool.model_copy(update={"count": live.count if live.min is None else None, "min": live.min, "max": live.max})
+        for pool in spec.node_pools
+        if (live := cluster.pool(pool.name)) is not None
+    )
 
 
 def scale_node_pool(

@@ -169,3 +169,12 @@ def test_secrets_come_from_the_environment_and_are_never_shown(tool: Tool, monke
         assert client.get("Secret", "task-env", "default") is not None
     finally:
         client.close()
+
+
+def test_adding_a_pool_leaves_the_size_of_the_others_alone(tool: Tool) -> None:
+    tool.up("--set", "nodePools.0.route=shim", "--set", "nodePools.0.count=2")
+    tool.document("nodepool", "scale", "wasm", "--count", "1")
+    file = ["--set", "nodePools.0.count=2", "--timeout", "60s"]
+    tool.document("nodepool", "add", "more", "--arch", "arm64", *file)
+    pools = {pool["name"]: pool["count"] for pool in tool.document("nodepool", "list")["items"]}
+    assert (pools["wasm"], pools["more"]) == (1, 1)
