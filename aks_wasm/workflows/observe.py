@@ -15,23 +15,28 @@ KINDS = ("RuntimeClass", "DaemonSet", "Deployment", "Job", "Service", "Secret")
 
 
 def observe(run: Run) -> tuple[Observed, LiveObjects]:
-    """Look at the provider, and at the cluster's API when there is a cluster that runs.
+    """Look at the provider, and into the cluster."""
+    observed = run.provider.observe(run.spec)
+    return observed, look_inside(run, observed)
+
+
+def look_inside(run: Run, observed: Observed) -> LiveObjects:
+    """Look at the cluster's API when there is a cluster that runs.
 
     A cluster that is not at rest may not let anybody in: what is inside then counts as unknown, since the plan brings
     the cluster to rest first.
     """
-    observed = run.provider.observe(run.spec)
     cluster = observed.cluster
     if cluster is None or not cluster.running or cluster.api_server is None or cluster.state == "Creating":
-        return observed, LiveObjects()
+        return LiveObjects()
     try:
-        return observed, observe_objects(run)
+        return observe_objects(run)
     except NotAllowed:
         raise
     except AksWasmError:
         if cluster.state == "Succeeded":
             raise
-        return observed, LiveObjects()
+        return LiveObjects()
 
 
 def observe_objects(run: Run) -> LiveObjects:

@@ -16,7 +16,7 @@ from aks_wasm.steps.wanted import Wanted
 from aks_wasm.workflows.context import Run
 from aks_wasm.workflows.images import package_images
 from aks_wasm.workflows.modules import look_into_modules
-from aks_wasm.workflows.observe import observe, refuse_foreign
+from aks_wasm.workflows.observe import look_inside, refuse_foreign
 
 
 def prepare(run: Run, environment: Mapping[str, str] | None = None) -> tuple[Wanted, Seen]:
@@ -28,8 +28,9 @@ def prepare(run: Run, environment: Mapping[str, str] | None = None) -> tuple[Wan
         Refused: The cluster or the group is not ours.
     """
     wanted = _want(run, os.environ if environment is None else environment)
-    observed, live = observe(run)
+    observed = run.provider.observe(run.spec)
     refuse_foreign(observed, run.spec.name)
+    live = look_inside(run, observed)
     _refuse([*_provider_problems(run, observed), *run.provider.check(run.spec, observed)])
     return wanted, Seen(observed, live, run.provider.info)
 
