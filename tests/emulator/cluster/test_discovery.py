@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from kubernetes import client as k8s
 from kubernetes import dynamic
 
@@ -46,8 +48,11 @@ def test_both_forms_of_discovery_tell_the_same(api: Api) -> None:
     assert api.get("/apis/nonsense")["code"] == 404
 
 
-def test_the_dynamic_client_finds_its_way(client: k8s.ApiClient) -> None:
-    found = dynamic.DynamicClient(client).resources.get(api_version="node.k8s.io/v1", kind="RuntimeClass")
+def test_the_dynamic_client_finds_its_way(client: k8s.ApiClient, tmp_path: Path) -> None:
+    cache = str(tmp_path / "discovery.json")  # by default it would stay in the machine's own temporary folder
+    found = dynamic.DynamicClient(client, cache_file=cache).resources.get(
+        api_version="node.k8s.io/v1", kind="RuntimeClass"
+    )
     found.create(body={"metadata": {"name": "spin"}, "handler": "spin"})
     assert found.get(name="spin").handler == "spin"
 
