@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from aks_wasm.cli.kinds import CLUSTER_KINDS, kind_of
-from aks_wasm.display.terminal import OutputClosed, write_output, write_talk
+from aks_wasm.display.terminal import OutputClosed, OutputLost, write_output, write_talk
 from aks_wasm.errors import AksWasmError, Interrupted, UsageError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _failed(app: AppContext, error: AksWasmError) -> int:
         app.say(f"\n{remark}")
     if app.pipeline is not None:
         app.pipeline.fail(error)
-    with suppress(OutputClosed):
+    with suppress(OutputClosed, OutputLost):
         _write_failure(app, error, aftermath.content())
     return error.exit_code
 

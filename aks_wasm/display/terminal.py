@@ -10,12 +10,17 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from aks_wasm.display.text import for_encoding
+from aks_wasm.errors import AksWasmError
 
 PIPED_WIDTH = 80  # columns; what a log viewer can be relied on to show
 
 
 class OutputClosed(Exception):
     """Nobody reads stdout any more, as in `aks-wasm status | head -1`."""
+
+
+class OutputLost(AksWasmError):
+    """Stdout goes where nothing can be written."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ def write_output(text: str) -> None:
 
     Raises:
         OutputClosed: The reader has gone.
+        OutputLost: The answer can't be kept where stdout goes, for want of room, say.
     """
     try:
         sys.stdout.write(for_encoding(text, sys.stdout.encoding))
@@ -64,6 +70,12 @@ def write_output(text: str) -> None:
     except BrokenPipeError as error:
         _discard_rest(sys.stdout)
         raise OutputClosed from error
+    except OSError as error:
+        _discard_rest(sys.stdout)
+        raise OutputLost(
+            f"the answer can't be written to stdout: {error.strerror}",
+            hint="what was asked for is done; make room or send stdout elsewhere; `aks-wasm status` tells again",
+        ) from error
 
 
 def write_talk(text: str) -> None:
@@ -71,7 +83,7 @@ def write_talk(text: str) -> None:
     try:
         sys.stderr.write(for_encoding(text, sys.stderr.encoding))
         sys.stderr.flush()
-    except (BrokenPipeError, ValueError):
+    except (OSError, ValueError):
         _discard_rest(sys.stderr)
 
 

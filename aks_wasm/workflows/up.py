@@ -12,6 +12,7 @@ from aks_wasm.plan.estimate import critical_seconds
 from aks_wasm.plan.plan import Plan
 from aks_wasm.plan.planner import Seen
 from aks_wasm.plan.runner import Outcome, run_plan
+from aks_wasm.plan.unchanged import left_as_it_is
 from aks_wasm.providers.marks import marks
 from aks_wasm.steps.wanted import Wanted
 from aks_wasm.workflows.context import ClusterConnection, Run
@@ -23,7 +24,7 @@ from aks_wasm.workflows.states import cluster_state, node_pool_states, runtime_s
 
 def plan_up(run: Run) -> ClusterResult:
     """Return what `up` would do, writing nothing; `typicalSeconds` is what AKS usually takes for it, where known."""
-    wanted, seen = prepare(run)
+    wanted, seen = _prepared(run)
     plan = planner.plan_up(wanted, seen, marks(run.spec))
     records = tuple(StepRecord(step.name, "planned", summary=step.describe()) for step in plan)
     seconds = critical_seconds(plan, getattr(run.provider, "typical_seconds", {}))
@@ -40,7 +41,7 @@ def up(run: Run, *, retain: bool = False) -> ClusterResult:
     Raises:
         AksWasmError: Of the step that failed first.
     """
-    wanted, seen = prepare(run)
+    wanted, seen = _prepared(run)
     plan = planner.plan_up(wanted, seen, marks(run.spec))
     outcome = run_plan(plan, run.step_context())
     if outcome.error is not None:
@@ -49,6 +50,13 @@ def up(run: Run, *, retain: bool = False) -> ClusterResult:
     after = Seen(*observe(run), seen.info) if len(plan) else seen
     result = _result("UpResult", wanted, after, step_records(plan, outcome))
     return replace(result, facts={"kubeconfig": _keep_kubeconfig(run)})
+
+
+def _prepared(run: Run) -> tuple[Wanted, Seen]:
+    wanted, seen = prepare(run)
+    for sentence in left_as_it_is(run.spec, seen.observed.cluster):
+        run.emit(Warned(sentence))
+    return wanted, seen
 
 
 def step_records(plan: Plan, outcome: Outcome) -> tuple[StepRecord, ...]:

@@ -269,6 +269,17 @@ def test_a_full_disk_is_told(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> Non
     assert tool.every_write(since) == []
 
 
+@pytest.mark.parametrize("arguments", [["version"], ["version", "-o", "json"], ["up", "--bad", "-o", "json"]])
+def test_an_answer_that_can_not_be_kept_is_no_bug(tool: Tool, arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "aks_wasm", *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert result.returncode == (2 if "--bad" in arguments else 1)
+    assert "bug" not in result.stderr
+    assert "--bad" in arguments or "can't be written to stdout: No space left on device" in result.stderr
+
+
 def test_a_port_that_is_taken_is_told(tool: Tool) -> None:
     tool.environment["AKS_WASM_HOME"] = str(tool.folder / "home")
     with socket.socket() as taken:

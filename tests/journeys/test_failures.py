@@ -138,6 +138,17 @@ def test_a_proxys_page_in_place_of_a_write_stops_the_run_and_up_again_finishes(o
     assert own_tool.up(*BARE)["ok"] is True
 
 
+def test_what_up_does_not_change_on_a_cluster_is_said(own_tool: Tool) -> None:
+    own_tool.up(*BARE)
+    other = fields_of("cluster.kubernetesVersion=1.34", "azure.location=westus2", "cluster.systemPool={count: 3}")
+    result = own_tool("up", "--yes", *BARE, *other)
+    assert result.exit_code == 0
+    assert "`cluster.kubernetesVersion` is `1.34` in the file and `1.35.5` on the cluster" in result.stderr
+    assert "`azure.location` is `westus2` in the file and `westeurope` on the cluster" in result.stderr
+    assert "`cluster.systemPool.count` is `3` in the file and `1` on the cluster" in result.stderr
+    assert warnings(own_tool("up", "--yes", *BARE, *fields_of("cluster.kubernetesVersion=1.35")).stderr) == []
+
+
 # Workloads.
 
 
