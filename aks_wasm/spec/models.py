@@ -14,6 +14,8 @@ Route = Literal["auto", "wasi-preview", "shim"]
 TargetName = Literal["azure", "local", "emulator"]
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+WORKLOAD_NAME = r"^[a-z]([-a-z0-9]{0,50}[a-z0-9])?$"
+"""A Service's name begins with a letter; a Job's is at most 63 long, ten of them and a dash the hash of its content."""
 CLUSTER_NAME = r"^[a-z0-9]([-a-z0-9]{0,43}[a-z0-9])?$"
 NODE_POOL_NAME = r"^[a-z][a-z0-9]{0,11}$"
 GROUP_NAME = r"^[-\w._()]*[-\w_()]$"
@@ -25,6 +27,7 @@ LOCATION = r"^(https?|file)://"
 RUNTIME_TYPE = r"^(io\.containerd\.[a-z0-9.-]+\.v\d+|/.+)$"
 
 DnsLabel = Annotated[str, StringConstraints(pattern=DNS_LABEL)]
+WorkloadName = Annotated[str, StringConstraints(pattern=WORKLOAD_NAME)]
 ClusterName = Annotated[str, StringConstraints(pattern=CLUSTER_NAME)]
 NodePoolName = Annotated[str, StringConstraints(pattern=NODE_POOL_NAME)]
 Taint = Annotated[str, StringConstraints(pattern=TAINT)]
@@ -166,7 +169,7 @@ class Resources(SpecModel):
 class Workload(SpecModel):
     """Something to run. Exactly one of source, module and image says what."""
 
-    name: DnsLabel
+    name: WorkloadName = Field(description="Names its objects; at most 52 lower-case letters, digits and dashes")
     shim: str = Field(default="spin", description="A shim's name, or `none` for an ordinary container")
     source: str | None = Field(default=None, description="A Spin application manifest (spin.toml), version 1 or 2")
     module: str | None = Field(default=None, description="A WASI command module or a component (.wasm)")

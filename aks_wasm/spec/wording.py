@@ -14,6 +14,7 @@ from aks_wasm.spec.duration import DURATION
 
 RULES: Mapping[str, str] = {
     models.DNS_LABEL: "is lower-case letters, digits and `-`, at most 63, a letter or digit at both ends",
+    models.WORKLOAD_NAME: "is lower-case letters, digits and `-`, at most 52, a letter first, no `-` at the end",
     models.CLUSTER_NAME: "is lower-case letters, digits and `-`, at most 45, a letter or digit at both ends",
     models.NODE_POOL_NAME: "is at most 12 lower-case letters and digits, a letter first (AKS's rule)",
     models.TAINT: "is written `key=value:NoSchedule`, or with PreferNoSchedule or NoExecute",

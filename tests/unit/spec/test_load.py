@@ -125,6 +125,8 @@ def test_a_pool_that_can_not_be_is_refused(
         ("{name: a}", "exactly one of source, module and image"),
         ("{name: a, module: a.wasm, image: b}", "exactly one of source, module and image"),
         ("{name: a, shim: none, module: a.wasm}", "ordinary container"),
+        ("{name: 1st, module: a.wasm}", "a letter first"),  # Kubernetes: a Service's name is a DNS-1035 label
+        (f"{{name: {'a' * 53}, module: a.wasm}}", "at most 52"),  # with its hash the Job's name would be 64 long
     ],
 )
 def test_a_workload_that_can_not_run_is_refused(tmp_path: Path, settings: Settings, workload: str, words: str) -> None:
@@ -138,6 +140,7 @@ def test_a_workload_that_can_not_run_is_refused(tmp_path: Path, settings: Settin
         ("", "found nothing"),
         ("- a", "found a list"),
         ("a: [", "not YAML"),
+        ("? [a]\n: b", "not YAML"),
         ("metadata: {name: a}\nmetadata: {name: b}", "`metadata` is there twice"),
         ("kind: Cluster", "metadata: is required"),
     ],
