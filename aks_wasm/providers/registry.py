@@ -46,14 +46,22 @@ def _azure(spec: ClusterSpec, settings: Settings, environment: Mapping[str, str]
     clients = Clients(connection)
     prefix = registry_of(spec, settings, environment)
     registry = ImageRegistry(prefix, clients) if prefix else None
-    return AzureProvider(clients, spec, registry, exec_environment(settings, emulated=environment is not None))
+    emulated = environment is not None
+    return AzureProvider(clients, spec, registry, exec_environment(settings, connection.authority, emulated=emulated))
 
 
-def exec_environment(settings: Settings, *, emulated: bool) -> dict[str, str]:
-    """Return what `aks-wasm kube-token` must be told to find the same account from within kubectl; no secret."""
+def exec_environment(settings: Settings, authority: str, *, emulated: bool) -> dict[str, str]:
+    """Return what `aks-wasm kube-token` must be told to find the same account from within kubectl; no secret.
+
+    It reads no file, so the authority of the file's `azure.cloud` is told as well.
+    """
     if emulated:
         return {"AKS_WASM_TARGET": "emulator", "AKS_WASM_HOME": str(settings.home)}
-    told = {"AKS_WASM_ARM_ENDPOINT": settings.arm_endpoint, "AKS_WASM_ARM_AUDIENCE": settings.arm_audience}
+    told = {
+        "AKS_WASM_ARM_ENDPOINT": settings.arm_endpoint,
+        "AKS_WASM_ARM_AUDIENCE": settings.arm_audience,
+        "AZURE_AUTHORITY_HOST": authority,
+    }
     return {"AKS_WASM_TARGET": "azure", **{name: value for name, value in told.items() if value}}
 
 

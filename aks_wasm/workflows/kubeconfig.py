@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,8 @@ def kube_token(settings: Settings) -> str:
     token = getattr(provider, "token", None)
     if token is None:
         raise UsageError(f"{provider.info.name} clusters need no token", code="NoToken")
-    value, expires = token()
+    with closing(provider):
+        value, expires = token()
     return exec_credential(value, expires, api_version=asked_version(os.environ))
 
 

@@ -12,11 +12,12 @@ import pytest
 import yaml
 
 from aks_wasm.errors import UsageError
+from aks_wasm.providers.azure.connection import connection_from
 from aks_wasm.providers.azure.kubeconfig import without_kubelogin
 from aks_wasm.providers.azure.provider import AzureProvider, asks_preview
 from aks_wasm.providers.base import NodePoolRequest, ObservedCluster, ObservedNodePool
 from aks_wasm.providers.embedded.provider import EmbeddedProvider
-from aks_wasm.providers.registry import open_provider
+from aks_wasm.providers.registry import exec_environment, open_provider
 from aks_wasm.settings import Settings
 from aks_wasm.spec.builtin import HELLO
 from aks_wasm.spec.models import ClusterSpec
@@ -120,6 +121,17 @@ def test_the_preview_is_looked_at_only_while_a_pool_might_ask_for_it(
     wanted = spec("azure", nodePools=[{"name": "wasm", "route": route}, {"name": "more", "route": route}])
     cluster = None if pools is None else ObservedCluster("opened", "Succeeded", "", "", {}, pools)
     assert asks_preview(wanted, cluster) is asks
+
+
+def test_kubectl_gets_its_tokens_from_the_cloud_that_the_file_names(tmp_path: Path) -> None:
+    settings, environment = Settings(home=tmp_path), dict[str, str]()
+    for cloud in ("public", "usgovernment"):
+        endpoints = connection_from(spec("azure", azure={"cloud": cloud}).azure, settings)
+        environment[cloud] = exec_environment(settings, endpoints.authority, emulated=False)["AZURE_AUTHORITY_HOST"]
+    assert environment == {
+        "public": "https://login.microsoftonline.com",
+        "usgovernment": "https://login.microsoftonline.us",
+    }
 
 
 def test_an_entra_kubeconfig_asks_us_for_tokens_and_holds_no_secret() -> None:
