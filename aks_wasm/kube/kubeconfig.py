@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from typing import Any
 import yaml
 
 from aks_wasm.errors import AksWasmError, UsageError
-from aks_wasm.kube.exec_credential import V1
 from aks_wasm.waits import Clock, Patience, Seen, SystemClock, wait_until
 
 _SECTIONS = ("clusters", "users", "contexts")
@@ -58,30 +57,6 @@ def renamed(text: str, cluster: str) -> str:
             "current-context": name,
         }
     )
-
-
-def use_exec(text: str, command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> str:
-    """Return the kubeconfig with users whose tokens come from a command of ours.
-
-    Args:
-        text: The kubeconfig.
-        command: Program and arguments, for example `("aks-wasm", "kube-token")`.
-        environment: Set for the command.
-    """
-    document = _parsed(text, "the kubeconfig")
-    plugin: dict[str, Any] = {
-        "apiVersion": V1,
-        "command": command[0],
-        "args": list(command[1:]),
-        "interactiveMode": "Never",
-        "provideClusterInfo": False,
-        "installHint": "this kubeconfig was made by aks-wasm; `pip install aks-wasm` puts it in place",
-    }
-    if environment:
-        plugin["env"] = [{"name": name, "value": value} for name, value in sorted(environment.items())]
-    for user in document.get("users") or ():
-        user["user"] = {"exec": copy.deepcopy(plugin)}
-    return _dump(document)
 
 
 def write(path: Path, text: str) -> None:

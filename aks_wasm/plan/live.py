@@ -26,10 +26,3 @@ class LiveObjects:
     def of_kind(self, kind: str) -> list[Mapping[str, Any]]:
         """Return the live objects of one kind."""
         return [live for (found, _, _), live in self.objects.items() if found == kind]
-
-    def nodes_of(self, pool: str) -> list[Mapping[str, Any]]:
-        """Return the nodes of a pool, by AKS's own label."""
-        return [n for n in self.nodes if n["metadata"].get("labels", {}).get(POOL_LABEL) == pool]
-
-
-POOL_LABEL = "kubernetes.azure.com/agentpool"

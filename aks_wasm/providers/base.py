@@ -106,13 +106,12 @@ class ObservedCluster:
 
 @dataclass(frozen=True)
 class ObservedGroup:
-    """The resource group; `foreign` names what is inside it that we did not make."""
+    """The resource group that holds the cluster."""
 
     name: str
     location: str
     tags: Mapping[str, str]
     state: str = "Succeeded"
-    foreign: tuple[str, ...] = ()
 
     @property
     def owner(self) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -54,7 +53,6 @@ class StepContext:
     deadline: float
     on_state: Callable[[str], None] = lambda _state: None
     notes: dict[str, Any] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def patience(self, at_most: float | None = None) -> Patience:
         """Return how long a step may still wait: what is left of the run, or `at_most` seconds if that is less."""

@@ -15,7 +15,6 @@ from aks_wasm.kube.kubeconfig import (
     own_file,
     remove,
     renamed,
-    use_exec,
     write,
 )
 from tests.unit.clocks import FakeClock
@@ -161,17 +160,6 @@ def test_the_file_kubectl_would_change_is_found(tmp_path: Path) -> None:
     first.touch()
     assert default_file({"KUBECONFIG": f"{first}:{second}"}) == first
     assert default_file({}).parts[-2:] == (".kube", "config")
-
-
-def test_tokens_come_from_our_command() -> None:
-    document = yaml.safe_load(
-        use_exec(FROM_AKS, ["aks-wasm", "kube-token", "--server-id", "x"], environment={"AKS_WASM_HOME": "/h"})
-    )
-    plugin = document["users"][0]["user"]["exec"]
-    assert document["users"][0]["user"].keys() == {"exec"}
-    assert (plugin["command"], plugin["args"]) == ("aks-wasm", ["kube-token", "--server-id", "x"])
-    assert plugin["env"] == [{"name": "AKS_WASM_HOME", "value": "/h"}]
-    assert plugin["interactiveMode"] == "Never"
 
 
 def test_the_exec_credential_is_in_the_version_that_was_asked_for() -> None:
