@@ -53,7 +53,7 @@ def test_an_image_is_pushed_whole_and_never_twice(registry: TokenRegistry, tmp_p
         manifest = json.loads(registry.manifests[descriptor["digest"]])
         assert {manifest["config"]["digest"], manifest["layers"][0]["digest"]} <= set(registry.blobs)
     assert len(registry.blobs) == 3
-    assert len(states) == 3
+    assert states == []  # nobody reads of some bytes before they are sent
     before = len(registry.requests)
     assert not push(archive, credentials=credentials, verify=str(registry.ca_file))
     assert [line.split()[0] for line in registry.requests[before:]] == ["HEAD", "HEAD"]
