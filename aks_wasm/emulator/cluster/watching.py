@@ -116,11 +116,14 @@ async def _events(context: ApiContext, view: _View, follower: Follower, initial:
     bookmarks = view.call.flag("allowWatchBookmarks")
     if bookmarks and view.call.flag("sendInitialEvents"):
         yield _bookmark(view, context.store.revision, {"k8s.io/initial-events-end": "true"})
+    clock = asyncio.get_running_loop().time
+    due = clock() + BOOKMARK_SECONDS  # also while changes pass by that this client is not told of
     waiting = asyncio.ensure_future(follower.next())
     try:
         while True:
-            done, _ = await asyncio.wait({waiting}, timeout=BOOKMARK_SECONDS)
+            done, _ = await asyncio.wait({waiting}, timeout=max(due - clock(), 0))
             if not done:
+                due = clock() + BOOKMARK_SECONDS
                 if bookmarks:
                     yield _bookmark(view, context.store.revision)
                 continue

@@ -10,6 +10,8 @@ import pytest
 from kubernetes import client as k8s
 from kubernetes import watch as k8s_watch
 
+from aks_wasm.emulator.cluster import watching
+
 from .conftest import Api, Cluster, config_map, deployment, pod
 
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -165,6 +167,16 @@ def test_a_watch_can_begin_with_what_is_there_and_say_so(labelled: Api) -> None:
     assert told(seen[:3]) == [("ADDED", "a"), ("ADDED", "b"), ("ADDED", "c")]
     assert seen[3]["type"] == "BOOKMARK"
     assert seen[3]["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+    events.close()
+
+
+def test_a_quiet_watch_is_told_how_far_it_has_come(labelled: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "BOOKMARK_SECONDS", 0.2)
+    events = watched(labelled, MAPS, allowWatchBookmarks="true", labelSelector="tier=none")
+    labelled.patch(f"{MAPS}/a", {"data": {"x": "1"}})  # nothing to this client, but it moves on
+    now = labelled.get(MAPS)["metadata"]["resourceVersion"]
+    seen = next(event for event in events if event["object"]["metadata"]["resourceVersion"] == now)
+    assert (seen["type"], seen["object"]["kind"]) == ("BOOKMARK", "ConfigMap")
     events.close()
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from tests.emulator.node.http_client import fetch
 from tests.emulator.node.rehearsal import (
     ENDLESS,
     NODE,
@@ -185,6 +188,30 @@ async def test_logs_are_kept_for_this_attempt_and_the_one_before(nodes: Rehearsa
     nodes.pod("trap", "trap:1", spec={"restartPolicy": "Always"})
     await nodes.until(lambda: nodes.get("trap")["status"]["containerStatuses"][0]["restartCount"] >= 1)
     assert "unreachable" in await nodes.log("trap", previous=previous, follow=not previous)
+
+
+async def test_a_followed_log_brings_lines_as_they_are_written_and_ends_with_the_pod(
+    nodes: Rehearsal, hello_image: str
+) -> None:
+    nodes.pod("hello", hello_image, spec={"runtimeClassName": "spin", "restartPolicy": "Always"}, command=["/"])
+    await nodes.ready("hello")
+    nodes.service("hello", 18081, 80, "hello")
+    address = await nodes.address("hello")
+    wanted = {"previous": False, "tail_lines": None, "since_seconds": None, "timestamps": False, "limit_bytes": None}
+    lines = nodes.agents.open_log("default", "hello", "main", follow=True, **wanted)
+    async with asyncio.timeout(20):
+        await read_to(lines, b"Available Routes")
+        await fetch(address, "/while-followed")
+        await read_to(lines, b"GET /while-followed")
+        nodes.store.delete("pods", "hello", "default")
+        assert b"GET" not in b"".join([line async for line in lines])
+
+
+async def read_to(lines: AsyncIterator[bytes], wanted: bytes) -> None:
+    async for line in lines:
+        if wanted in line:
+            return
+    raise AssertionError(f"the log ended without {wanted!r}")
 
 
 async def test_a_pod_of_a_node_that_is_gone_goes_too(nodes: Rehearsal, hello_image: str) -> None:
