@@ -42,7 +42,7 @@ def unreachable(host: str, error: Exception, *, doing: str) -> Unreachable:
     return Unreachable(
         f"cannot {doing}: the cluster's API server at `{host}` does not answer",
         code="KubernetesUnreachable",
-        hint="is the cluster running? `aks-wasm status` asks; a stopped one starts with `aks-wasm up`",
+        hint="is the cluster running, and can this machine reach it? `aks-wasm status` tells its state",
         details=f"{type(error).__name__}: {error}",
     )
 
