@@ -23,7 +23,12 @@ Manifest = Mapping[str, Any]
 _Look = Callable[["KubeClient", Manifest], Seen[dict[str, Any]]]
 
 
-def wait_for(client: KubeClient, manifest: Manifest, patience: Patience) -> dict[str, Any]:
+def wait_for(
+    client: KubeClient,
+    manifest: Manifest,
+    patience: Patience,
+    absent: Callable[[], Seen[dict[str, Any]]] = lambda: Seen("not there"),
+) -> dict[str, Any]:
     """Wait until an object that was applied is ready; return it as it is then.
 
     A Deployment or DaemonSet is ready when all pods of its newest template are, a Job when it is complete, a Pod when
@@ -33,6 +38,7 @@ def wait_for(client: KubeClient, manifest: Manifest, patience: Patience) -> dict
         client: The cluster.
         manifest: What was applied.
         patience: How long, by which clock, who hears of it.
+        absent: What to make of it, and to do about it, when the object is not there.
 
     Raises:
         WorkloadFailed: A pod's state says that it will never be; the message names the cause, `details` the last lines
@@ -46,7 +52,7 @@ def wait_for(client: KubeClient, manifest: Manifest, patience: Patience) -> dict
     def probe() -> Seen[dict[str, Any]]:
         live = client.get(kind, name, manifest["metadata"].get("namespace"))
         if live is None:
-            return Seen("not there")
+            return absent()
         seen = look(client, live)
         if not seen.done and kind in _WITH_PODS:
             return watch.with_cause(seen, live)
@@ -207,15 +213,24 @@ def _job(live: Manifest) -> Seen[dict[str, Any]]:
     return Seen(state, done="Complete" in conditions, value=dict(live))
 
 
+def has_failed(job: Manifest) -> bool:
+    """Return whether a Job has given up; it never starts again."""
+    return _end_of_failure(job) is not None
+
+
+def _end_of_failure(job: Manifest) -> Manifest | None:
+    conditions = job.get("status", {}).get("conditions") or ()
+    return next((c for c in conditions if c["type"] == "Failed" and c.get("status") == "True"), None)
+
+
 def _job_or_failure(client: KubeClient, live: Manifest) -> Seen[dict[str, Any]]:
-    for condition in live.get("status", {}).get("conditions") or ():
-        if condition["type"] == "Failed" and condition.get("status") == "True":
-            said = f"{condition.get('reason', 'Failed')}: {condition.get('message', '')}".rstrip(": ")
-            own = [cause for cause in _causes(client, live) if cause.container]
-            cause = own[0] if own else Cause("JobFailed", said)
-            ended = f"it failed: {cause.message} ({said})" if own else f"it failed: {said}"
-            final = Cause("JobFailed", ended, 0.0, cause.hint, cause.pod, cause.container, cause.previous)
-            raise failure(client, f"Job `{live['metadata']['name']}`", live, final)
+    if (condition := _end_of_failure(live)) is not None:
+        said = f"{condition.get('reason', 'Failed')}: {condition.get('message', '')}".rstrip(": ")
+        own = [cause for cause in _causes(client, live) if cause.container]
+        cause = own[0] if own else Cause("JobFailed", said)
+        ended = f"it failed: {cause.message} ({said})" if own else f"it failed: {said}"
+        final = Cause("JobFailed", ended, 0.0, cause.hint, cause.pod, cause.container, cause.previous)
+        raise failure(client, f"Job `{live['metadata']['name']}`", live, final)
     return _job(live)
 
 

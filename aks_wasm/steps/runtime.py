@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aks_wasm.kube.conditions import wait_for
+from aks_wasm.kube.conditions import wait_for, wait_gone
 from aks_wasm.kube.matching import matches
 from aks_wasm.shims.probe import probe_manifest, proof, proved
 from aks_wasm.steps.node_pool import route_note
@@ -108,13 +109,23 @@ class ProveNodes:
                 owner=self.wanted.spec.name,
             )
             pod = manifest["metadata"]
-            client.delete("Pod", pod["name"], pod["namespace"])
-            apply_when_gone(client, manifest, context)
-            wait_for(client, manifest, context.patience())
+            if client.delete("Pod", pod["name"], pod["namespace"]):  # left by a run that was cut off
+                wait_gone(client, "Pod", pod["name"], pod["namespace"], context.patience(120))
+            client.apply(manifest)
+            wait_for(client, manifest, context.patience(), partial(_go_on_without_pod, client, manifest, name, runtime))
             node = client.get("Node", name)
             if node is not None:
                 client.annotate("Node", name, proof(node, runtime.runtime_class, runtime.shim.version))
             client.delete("Pod", pod["name"], pod["namespace"])
+
+
+def _go_on_without_pod(client: KubeClient, manifest: Manifest, name: str, runtime: Runtime) -> Seen[dict[str, Any]]:
+    """Probe again when the pod was taken away, unless another run at the same time did so and proved the node."""
+    node = client.get("Node", name)
+    if node is None or proved(node, runtime.runtime_class, runtime.shim.version):
+        return Seen("proved by another run", done=True)
+    client.apply(manifest)
+    return Seen("probing again")
 
 
 def apply_changed(client: KubeClient, manifest: Manifest) -> bool:
@@ -125,18 +136,6 @@ def apply_changed(client: KubeClient, manifest: Manifest) -> bool:
         return False
     client.apply(manifest)
     return True
-
-
-def apply_when_gone(client: KubeClient, manifest: Manifest, context: StepContext) -> None:
-    """Apply a pod once an earlier one of its name, left by a run that was cut off, is really gone."""
-    metadata = manifest["metadata"]
-
-    def look() -> Seen[None]:
-        gone = client.get("Pod", metadata["name"], metadata["namespace"]) is None
-        return Seen("gone" if gone else "terminating", done=gone)
-
-    wait_until(look, what=f"the earlier pod `{metadata['name']}`", patience=context.patience(120))
-    client.apply(manifest)
 
 
 def unproved(runtimes: tuple[Runtime, ...], nodes: list[Mapping[str, Any]]) -> list[tuple[Runtime, Mapping[str, Any]]]:

@@ -11,7 +11,7 @@ from aks_wasm.kube.client import KubeClient
 from aks_wasm.kube.conditions import endpoint_of, is_ready, wait_for, wait_gone
 from aks_wasm.kube.workloads import Placement, workload_manifests
 from aks_wasm.spec.models import Workload
-from aks_wasm.waits import Patience
+from aks_wasm.waits import Patience, Seen
 from tests.kube.running_api import RunningApi
 from tests.unit.clocks import FakeClock
 
@@ -376,3 +376,21 @@ def test_the_endpoint_is_the_load_balancers_address(ingress: Any, port: int, url
 def test_an_endpoint_that_is_noted_on_the_service_wins() -> None:
     service = {"metadata": {"annotations": {"aks-wasm.dev/endpoint": "http://localhost:32001"}}, "spec": {}}
     assert endpoint_of(service) == "http://localhost:32001"
+
+
+def test_what_is_taken_away_meanwhile_can_be_made_again(api: RunningApi, client: KubeClient) -> None:
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "gone-again", "namespace": "default"},
+        "spec": {"nodeName": "n", "containers": [{"name": "a", "image": "i:1"}]},
+    }
+
+    def make_again() -> Seen[dict[str, Any]]:
+        client.apply(pod)
+        api.do(status("pods", "gone-again", phase="Succeeded"))
+        return Seen("probing again")
+
+    states: list[str] = []
+    wait_for(client, pod, Patience(100, FakeClock(), states.append), make_again)
+    assert states == ["probing again", "Succeeded"]

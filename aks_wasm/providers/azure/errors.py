@@ -95,7 +95,10 @@ _CLASS_OF = {code: kind for kind, codes in _BY_CODE.items() for code in codes}
 _BY_STATUS: dict[int, type[AksWasmError]] = {401: NotSignedIn, 403: NotAllowed, 412: OperationInProgress}
 _BLOCKED_BY_POLICY = "OperationBlockedByNodeDisruptionPolicy"  # a 409 OperationNotAllowed that no waiting ends
 
-_SIGN_IN_HINT = "run `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; `--target emulator` needs no account"
+_SIGN_IN_HINT = (
+    "run `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; "
+    "`--target emulator` needs no account"
+)
 _SECRETS = (
     (re.compile(r"\b[Bb]earer\s+[A-Za-z0-9._~+/=-]+"), "Bearer ***"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){1,2}"), "***"),
