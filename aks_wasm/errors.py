@@ -15,6 +15,8 @@ AksWasmError                1  failed
 │   └── Unreachable         1  nothing answers at that address
 ├── WorkloadFailed          1  a pod says it cannot run
 └── Interrupted           130  Ctrl+C
+
+Answers demand 17 of shared/facts/demands.md.
 """
 
 from __future__ import annotations

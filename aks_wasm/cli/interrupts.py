@@ -1,4 +1,7 @@
-"""What Ctrl+C does: the first ends the waiting, the second the process; SIGTERM counts as one."""
+"""What Ctrl+C does: the first ends the waiting, the second the process; SIGTERM counts as one.
+
+Answers demand 10 of shared/facts/demands.md.
+"""
 
 from __future__ import annotations
 

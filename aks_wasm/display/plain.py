@@ -1,4 +1,7 @@
-"""Progress for logs: one line per event, each with the time since the start; no colour, no cursor movement."""
+"""Progress for logs: one line per event, each with the time since the start; no colour, no cursor movement.
+
+Answers demand 9 of shared/facts/demands.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A result on stdout: one document as JSON or YAML, tables for people, or names."""
+"""A result on stdout: one document as JSON or YAML, tables for people, or names.
+
+Answers demand 18 of shared/facts/demands.md.
+"""
 
 from __future__ import annotations
 

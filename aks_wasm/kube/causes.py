@@ -1,4 +1,7 @@
-"""Why a pod does not run, read from its status and events. Pure; the texts are those of kubelet and containerd."""
+"""Why a pod does not run, read from its status and events. Pure; the texts are those of kubelet and containerd.
+
+Answers demand 28 of shared/facts/demands.md.
+"""
 
 from __future__ import annotations
 

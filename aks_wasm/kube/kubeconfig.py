@@ -1,4 +1,7 @@
-"""Kubeconfig files: an own one by default, merging on request, each of our contexts named `aks-wasm-NAME`."""
+"""Kubeconfig files: an own one by default, merging on request, each of our contexts named `aks-wasm-NAME`.
+
+Answers demand 16 of shared/facts/demands.md.
+"""
 
 from __future__ import annotations
 

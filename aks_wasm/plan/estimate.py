@@ -1,4 +1,7 @@
-"""How long a plan is likely to take: its critical path through recorded durations."""
+"""How long a plan is likely to take: its critical path through recorded durations.
+
+Answers demand 23 of shared/facts/demands.md.
+"""
 
 from __future__ import annotations
 

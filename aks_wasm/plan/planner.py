@@ -1,4 +1,7 @@
-"""From what is wanted and what was seen to a plan; pure, so that what `plan` shows is what `up` does."""
+"""From what is wanted and what was seen to a plan; pure, so that what `plan` shows is what `up` does.
+
+Answers demands 1, 4 and 22 of shared/facts/demands.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The shims we know by name, and what a spec's `shims` selects from them."""
+"""The shims we know by name, and what a spec's `shims` selects from them.
+
+Answers demands 29 and 33 of shared/facts/demands.md.
+"""
 
 from __future__ import annotations
 

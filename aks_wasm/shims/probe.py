@@ -1,4 +1,7 @@
-"""Proof that a node runs Wasm: a small pod pinned to it, and the note on the node that it did."""
+"""Proof that a node runs Wasm: a small pod pinned to it, and the note on the node that it did.
+
+Answers demand 32 of shared/facts/demands.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""RuntimeClasses: how pods ask for a shim, and what sends them to the nodes that have it."""
+"""RuntimeClasses: how pods ask for a shim, and what sends them to the nodes that have it.
+
+Answers demand 24 of shared/facts/demands.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Node pools: ask for the preview where it may be granted, fall back to shims where it is refused."""
+"""Node pools: ask for the preview where it may be granted, fall back to shims where it is refused.
+
+Answers demand 12 of shared/facts/demands.md.
+"""
 
 from __future__ import annotations
 

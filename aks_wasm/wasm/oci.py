@@ -1,4 +1,7 @@
-"""Packages modules and Spin applications as OCI image archives, the same bytes for the same content."""
+"""Packages modules and Spin applications as OCI image archives, the same bytes for the same content.
+
+Answers demands 31 and 37 of shared/facts/demands.md.
+"""
 
 from __future__ import annotations
 

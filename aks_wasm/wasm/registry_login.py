@@ -1,4 +1,7 @@
-"""Logins of registries: docker's configuration and its helpers, and the exchange of an Entra token at an ACR."""
+"""Logins of registries: docker's configuration and its helpers, and the exchange of an Entra token at an ACR.
+
+Answers demand 39 of shared/facts/demands.md.
+"""
 
 from __future__ import annotations
 

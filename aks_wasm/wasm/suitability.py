@@ -1,4 +1,7 @@
-"""Whether a shim can run a module or a Spin application: imports, component or module, manifest version, triggers."""
+"""Whether a shim can run a module or a Spin application: imports, component or module, manifest version, triggers.
+
+Answers demand 43 of shared/facts/demands.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`down`: delete what carries our mark, and prove that nothing is left."""
+"""`down`: delete what carries our mark, and prove that nothing is left.
+
+Answers demand 3 of shared/facts/demands.md.
+"""
 
 from __future__ import annotations
 

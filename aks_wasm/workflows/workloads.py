@@ -1,4 +1,7 @@
-"""`workload list|logs|delete`: what runs in the cluster and carries our mark."""
+"""`workload list|logs|delete`: what runs in the cluster and carries our mark.
+
+Answers demand 47 of shared/facts/demands.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Preview features and resource providers: their registration states, asked for, awaited, taken back."""
+"""Preview features and resource providers: their registration states, asked for, awaited, taken back.
+
+Answers demand 11 of shared/facts/demands.md.
+"""
 
 from __future__ import annotations
 

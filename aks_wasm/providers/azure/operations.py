@@ -1,4 +1,7 @@
-"""Long-running operations of Resource Manager: sent when nothing is in the way, followed, joined, re-read."""
+"""Long-running operations of Resource Manager: sent when nothing is in the way, followed, joined, re-read.
+
+Answers demands 5, 6 and 7 of shared/facts/demands.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What is ours to change: the rules that keep the tool's hands off everything else; pure."""
+"""What is ours to change: the rules that keep the tool's hands off everything else; pure.
+
+Answers demand 19 of shared/facts/demands.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What would make `up` fail later, asked before anything is written: location, versions, sizes, quota, names."""
+"""What would make `up` fail later, asked before anything is written: location, versions, sizes, quota, names.
+
+Answers demand 13 of shared/facts/demands.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Taking away what is ours, and proving that nothing is left."""
+"""Taking away what is ours, and proving that nothing is left.
+
+Answers demands 2, 20 and 21 of shared/facts/demands.md.
+"""
 
 from __future__ import annotations
 
