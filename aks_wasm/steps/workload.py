@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aks_wasm.errors import Refused
-from aks_wasm.kube.conditions import wait_for
+from aks_wasm.kube.conditions import has_failed, wait_for, wait_gone
 from aks_wasm.kube.workloads import NAMESPACE, owned_by
 from aks_wasm.shims.labels import NAME, owned
 from aks_wasm.spec.models import Workload
@@ -41,7 +41,7 @@ class ApplyWorkload:
         return f"deploy `{self.workload.name}` on {self.workload.shim}, {self.workload.replicas} replicas"
 
     def run(self, context: StepContext) -> str | None:
-        """Apply what differs, delete older jobs of this workload, wait.
+        """Apply what differs, a job that failed anew, delete older jobs of this workload, wait.
 
         Raises:
             Refused: Something of that name is there already and is not ours; nothing was written.
@@ -51,6 +51,8 @@ class ApplyWorkload:
         for manifest in manifests:
             refuse_foreign(client, manifest, self.wanted.spec.name)
         for manifest in manifests:
+            if manifest["kind"] == "Job":
+                forget_failed(client, manifest["metadata"]["name"], context)
             apply_changed(client, manifest)
         keep = {(m["kind"], m["metadata"]["name"]) for m in manifests}
         delete_objects(client, self.wanted.spec.name, self.workload.name, keep=keep)
@@ -98,6 +100,14 @@ def refuse_foreign(client: KubeClient, manifest: Manifest, owner: str) -> None:
             code="NotOurs",
             hint=f"name the workload differently, or delete it first: `kubectl delete {kind.lower()} {name}`",
         )
+
+
+def forget_failed(client: KubeClient, job: str, context: StepContext) -> None:
+    """Delete a job that an earlier run left failed, so that this run tries it again."""
+    live = client.get("Job", job, NAMESPACE)
+    if live is not None and has_failed(live):
+        client.delete("Job", job, NAMESPACE)
+        wait_gone(client, "Job", job, NAMESPACE, context.patience())
 
 
 def delete_objects(

@@ -196,6 +196,16 @@ def test_a_job_that_ends_badly_is_told_in_the_pods_words(own_tool: Tool, then: s
     assert states(own_tool.up(*arguments)) == {"image/web": "done", "workload/web": "done"}
 
 
+def test_a_job_that_failed_is_tried_again(own_tool: Tool) -> None:
+    (own_tool.folder / "a.wasm").write_bytes(prints_and("no such table: users", "unreachable"))
+    arguments = with_workload(module="a.wasm", kind="job")
+    pods = []
+    for _ in range(2):
+        message = own_tool.up(*arguments, code=1)["error"]["message"]
+        pods += re.findall(r"pod `(web-\S+)`", message)
+    assert len(set(pods)) == 2
+
+
 def test_a_service_that_crashes_is_told_in_the_pods_words(own_tool: Tool) -> None:
     (own_tool.folder / "a.wasm").write_bytes(prints_and("no such table: users", "(call $exit (i32.const 3))"))
     failed = own_tool.up(*with_workload(module="a.wasm", kind="job"), code=1)
