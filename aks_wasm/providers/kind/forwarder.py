@@ -23,7 +23,6 @@ import aiohttp
 import yaml
 
 from aks_wasm.errors import AksWasmError
-from aks_wasm.providers.kind.engine import CLUSTER_LABEL
 from aks_wasm.providers.kind.folder import ClusterFolder
 from aks_wasm.providers.kind.forwarding import lock_of
 from aks_wasm.providers.kind.lock import try_lock
@@ -35,7 +34,6 @@ _MERGE = "application/merge-patch+json"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0  # seconds between attempts at a cluster that does not answer
 _WATCH_SECONDS = 300  # after which the API server ends a watch and we list anew
 _LOCK_TRIES, _LOCK_PAUSE = 20, 0.1
-_REFUSED = (401, 403)  # another cluster has taken the place of ours
 
 Document = dict[str, Any]
 
@@ -145,30 +143,34 @@ async def serve(folder: ClusterFolder, program: str, cluster: str) -> None:
     connector = aiohttp.TCPConnector(ssl=context)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as session:
         door = NodeDoor(program, f"{cluster}-control-plane")
+        identity = await identity_of(program, door.container)
         forwarder = Forwarder(session, server, door)
         pause = _FIRST_PAUSE
         try:
-            while await is_there(program, cluster):
+            while await is_there(program, identity):
                 door.address = await address_of(program, door.container) or door.address
                 try:
                     await forwarder.follow()
                     pause = _FIRST_PAUSE
-                except aiohttp.ClientResponseError as error:
-                    if error.status in _REFUSED:
-                        return
                 except (aiohttp.ClientError, OSError, TimeoutError):
                     pass  # the cluster is stopped, or about to go: look again
                 await asyncio.sleep(pause)
                 pause = min(_LONGEST_PAUSE, pause * 2)
         finally:
             await forwarder.close()
+    (folder.forwarder / "kubeconfig.yaml").unlink(missing_ok=True)
 
 
-async def is_there(program: str, cluster: str) -> bool:
-    """Return whether the cluster still has containers; an engine that does not answer says nothing about that."""
-    label = f"label={CLUSTER_LABEL}={cluster}"
-    code, out = await _ask(program, "ps", "--all", "--quiet", "--filter", label)
-    return code != 0 or bool(out.strip())
+async def identity_of(program: str, container: str) -> str:
+    """Return a container's id: another cluster of the same name has another one."""
+    _, out = await _ask(program, "inspect", "--format", "{{.Id}}", container)
+    return out.strip()
+
+
+async def is_there(program: str, identity: str) -> bool:
+    """Return whether a container exists, running or not; an engine that does not answer says nothing about that."""
+    code, out = await _ask(program, "ps", "--all", "--quiet", "--no-trunc", "--filter", f"id={identity}")
+    return code != 0 or (bool(identity) and bool(out.strip()))
 
 
 async def address_of(program: str, container: str) -> str:

@@ -71,7 +71,7 @@ def alone(path: Path, what: str, patience: Patience) -> Iterator[int]:
 
     def look() -> Seen[int]:
         handle = try_lock(path, str(os.getpid()))
-        return Seen("another run is at work", done=handle is not None, value=handle)
+        return Seen("another run is at work" if handle is None else "", done=handle is not None, value=handle)
 
     try:
         handle = wait_until(look, what=what, patience=patience)

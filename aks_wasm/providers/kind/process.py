@@ -16,6 +16,7 @@ SHORT = 60.0  # seconds; for what only asks
 STOP_SECONDS = 5.0  # what a program gets to end by itself once nobody waits for it any more
 LOOK_SECONDS = 0.2  # between looks at a program that runs long
 _LAST_LINES = 15
+_STEP_MARKS = ("•", "✓", "✗")  # of kind; what the engine says meanwhile is for the log
 
 
 @dataclass(frozen=True)
@@ -169,8 +170,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _last_line(path: Path) -> str:
-    lines = _tail(path).splitlines()
-    return next((line.strip(" •✓✗.") for line in reversed(lines) if line.strip()), "started")
+    """Return the last step that kind tells of, without its marks; empty as long as there is none."""
+    steps = [line for line in _tail(path).splitlines() if line.lstrip().startswith(_STEP_MARKS)]
+    return "".join(char for char in steps[-1] if char.isascii()).strip(" .") if steps else ""
 
 
 def _tail(path: Path) -> str:

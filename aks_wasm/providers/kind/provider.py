@@ -171,9 +171,11 @@ class KindProvider:
         node = creation.create(shop, spec, request, wanted, patience)
         containers = tuple(self._engine.containers(spec.name))
         patience.on_state("reading back what containerd has in effect")
-        found = nodes.effective(self._engine, containers)
-        nodes.check_effective(found, node.effective, (shim.handler for shim in wanted))
-        self._forward(spec, shop.folder, patience)
+        with ThreadPoolExecutor(1, thread_name_prefix="forward") as threads:
+            forwarding_starts = threads.submit(self._forward, spec, shop.folder, patience)
+            found = nodes.effective(self._engine, containers)
+            nodes.check_effective(found, node.effective, (shim.handler for shim in wanted))
+            forwarding_starts.result()
         self._remember(containers, Record(dict(request.tags), request.pools))
         shop.folder.complete.touch()
 
