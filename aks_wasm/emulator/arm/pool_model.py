@@ -207,4 +207,5 @@ def node_profile(cluster: Document, pool: Document) -> NodePoolProfile:
         max_pods=properties["maxPods"],
         zones=tuple(properties.get("availabilityZones") or ()),
         os_sku=os_sku(properties),
+        subscription=cluster["subscription"],
     )

@@ -47,6 +47,7 @@ class NodePoolProfile:
         max_pods: Pods a node takes.
         zones: Availability zones, used in turn; empty for a regional pool.
         os_sku: `Ubuntu2204`, `Ubuntu2404` or `AzureLinux`; decides the containerd version.
+        subscription: The id of the subscription the machines are in; part of a node's providerID.
     """
 
     name: str
@@ -67,6 +68,7 @@ class NodePoolProfile:
     max_pods: int = 110
     zones: tuple[str, ...] = ()
     os_sku: str = "Ubuntu2404"
+    subscription: str = "00000000-0000-0000-0000-000000000000"
 
 
 def node_name(profile: NodePoolProfile, index: int) -> str:
@@ -89,7 +91,7 @@ def node_object(profile: NodePoolProfile, index: int) -> dict[str, Any]:
     name = node_name(profile, index)
     scale_set = name[: -len("000000")]
     provider_id = (
-        f"azure:///subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/{profile.resource_group.lower()}"
+        f"azure:///subscriptions/{profile.subscription}/resourceGroups/{profile.resource_group.lower()}"
         f"/providers/Microsoft.Compute/virtualMachineScaleSets/{scale_set}/virtualMachines/{index}"
     )
     return {

@@ -89,6 +89,7 @@ def test_the_fleet_gets_the_nodes_of_all_pools(place: Place) -> None:
     assert (pools["wasm"].count, pools["wasm"].arch, pools["wasm"].taints) == (2, "arm64", ("a=b:NoSchedule",))
     assert pools["wasm"].kubernetes_version == "1.35.5"
     assert pools["wasm"].resource_group == f"MC_{place.group}_c_westeurope"
+    assert pools["wasm"].subscription == place.azure.subscription
     assert (pools["system"].os_sku, pools["system"].mode, pools["system"].arch) == ("AzureLinux", "System", "amd64")
     assert "arm64" in pools["wasm"].node_image_version
 

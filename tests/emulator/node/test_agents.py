@@ -48,9 +48,11 @@ async def test_labels_and_taints_of_a_pool_change_in_place_and_others_stay(nodes
 
 def test_a_node_is_named_and_labelled_as_aks_does() -> None:
     pool = NodePoolProfile(
-        name="wasm", arch="arm64", vm_size="Standard_D2ps_v5", spot=True, zones=("1", "2"), labels={"own": "yes"}
-    )
+        name="wasm", arch="arm64", vm_size="Standard_D2ps_v5", spot=True, zones=("1", "2"), labels={"own": "yes"},
+        subscription="5b0f", resource_group="MC_a",
+    )  # fmt: skip
     node = node_object(pool, 37)
+    assert node["spec"]["providerID"].startswith("azure:///subscriptions/5b0f/resourceGroups/mc_a/providers/Microsoft.")
     name = node["metadata"]["name"]
     assert name.startswith("aks-wasm-")
     assert name.endswith("-vmss000011")  # 37 in base 36
