@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aks_wasm.kube.outages import wait_until_reachable
 from aks_wasm.providers.base import ClusterRequest
 from aks_wasm.steps.step import StepContext
 
@@ -36,8 +37,9 @@ class PutCluster:
         return f"create the cluster `{self.request.name}`{place} with {pools or 'no pool'}{version}"
 
     def run(self, context: StepContext) -> str | None:
-        """Create and wait."""
+        """Create, and wait until its API server answers."""
         context.provider.put_cluster(context.spec, self.request, context.patience())
+        wait_until_reachable(context.connect(), context.patience())
         return None
 
 
