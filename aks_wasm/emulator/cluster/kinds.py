@@ -9,6 +9,19 @@ from typing import Any, Literal
 
 _ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 STATUS_VERBS = ("get", "patch", "update")
+# Kept and shown, but nothing here acts on them; whoever makes one is warned.
+WITHOUT_CONTROLLER = frozenset(
+    {
+        "cronjobs.batch",
+        "horizontalpodautoscalers.autoscaling",
+        "ingresses.networking.k8s.io",
+        "limitranges",
+        "networkpolicies.networking.k8s.io",
+        "persistentvolumeclaims",
+        "resourcequotas",
+        "statefulsets.apps",
+    }
+)
 
 
 @dataclass(frozen=True)

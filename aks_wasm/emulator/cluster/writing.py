@@ -13,6 +13,7 @@ from aks_wasm.emulator.cluster.calls import Call
 from aks_wasm.emulator.cluster.causes import Cause, invalid, required
 from aks_wasm.emulator.cluster.context import ApiContext
 from aks_wasm.emulator.cluster.decoding import WrongType, decoded
+from aks_wasm.emulator.cluster.kinds import WITHOUT_CONTROLLER
 from aks_wasm.emulator.cluster.managed_fields import track_update
 from aks_wasm.emulator.cluster.options import WriteOptions
 from aks_wasm.emulator.cluster.reading import shown
@@ -102,6 +103,8 @@ def create_object(write: Write, obj: Tree) -> Tree:
     """
     context, kind = write.context, write.call.kind
     plural = kind.stored_as
+    if plural in WITHOUT_CONTROLLER:
+        write.warnings.append(f"the aks-wasm emulator keeps a {kind.kind} but has no controller that acts on it")
     _name(write, obj)
     admission.require_namespace(context.store, plural, obj)
     owners = obj["metadata"].pop("managedFields", None)

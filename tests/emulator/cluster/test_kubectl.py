@@ -118,6 +118,13 @@ def test_misspelt_and_wrong_fields_are_told(kubectl: Kubectl) -> None:
     )
 
 
+def test_what_nothing_acts_on_is_warned_of(kubectl: Kubectl) -> None:
+    nightly = ("cronjob", "nightly", "--image=hello:1", "--schedule=@daily")
+    told = kubectl("create", *nightly, "--warnings-as-errors", fails=True)
+    assert "the aks-wasm emulator keeps a CronJob but has no controller that acts on it" in told
+    assert "nightly" in kubectl("get", "cronjobs")
+
+
 def test_explain_api_resources_and_version(kubectl: Kubectl) -> None:
     explained = kubectl("explain", "deployment.spec.strategy")
     assert "DeploymentStrategy describes how to replace existing pods" in explained
