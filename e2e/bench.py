@@ -130,6 +130,8 @@ def _installed(package: str) -> bool:
 
 def _link(source: Path, target: Path) -> None:
     """Put a hard link in place at once, so that a program that runs is never written to."""
+    if target.exists() and target.samefile(source):
+        return
     fresh = target.with_name(f".{target.name}")
     fresh.unlink(missing_ok=True)
     os.link(source, fresh)

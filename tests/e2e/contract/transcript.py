@@ -138,6 +138,10 @@ def plain(value: Any, name: str = "") -> Any:
     if isinstance(value, dict):
         return {key: plain(inner, key) for key, inner in value.items()}
     if isinstance(value, list):
+        if name == "managedFields":  # sorted by time, which passes a second sooner or later
+            value = sorted(
+                value, key=lambda entry: (entry["operation"], entry["manager"], entry.get("subresource", ""))
+            )
         return [plain(inner) for inner in value]
     if name in CHANCE and value not in (None, "", "None"):
         return f"<{name}>"
