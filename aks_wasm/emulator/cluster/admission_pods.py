@@ -24,8 +24,8 @@ def admit_pod(store: Store, pod: Tree) -> None:
     spec = pod["spec"]
     _admit_service_account(store, pod)
     _admit_priority(store, pod)
-    _admit_runtime_class(store, pod)
     _tolerate(spec)
+    _admit_runtime_class(store, pod)
     pod["status"] = {"phase": "Pending", "qosClass": quality_of_service(spec)}
 
 

@@ -11,6 +11,16 @@ from aks_wasm.emulator.cluster.trees import Tree, dig, metadata
 
 # Kinds whose creator may set the status although there is a status subresource.
 _STATUS_FROM_CREATOR = frozenset({"nodes"})
+# What Go's types show of a status that nobody has written yet: members without omitempty.
+_DAEMONS = ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady")
+_EMPTY_STATUS: Mapping[str, Tree] = {
+    "deployments.apps": {},
+    "daemonsets.apps": dict.fromkeys(_DAEMONS, 0),
+    "replicasets.apps": {"replicas": 0},
+    "statefulsets.apps": {"replicas": 0, "availableReplicas": 0},
+    "jobs.batch": {},
+    "cronjobs.batch": {},
+}
 _QUARTER = "25%"
 
 
@@ -22,6 +32,8 @@ def reset_for_create(kind: Kind, obj: Tree) -> None:
         meta.pop(name, None)
     if "status" in kind.subresources and kind.plural not in _STATUS_FROM_CREATOR:
         obj.pop("status", None)
+        if kind.stored_as in _EMPTY_STATUS:
+            obj["status"] = dict(_EMPTY_STATUS[kind.stored_as])
 
 
 def apply(plural: str, obj: Tree) -> None:

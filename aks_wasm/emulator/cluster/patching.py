@@ -118,7 +118,7 @@ def _apply(write: Write, old: Tree | None, config: Tree) -> tuple[Tree, int]:
     try:
         new = applied(node, old or {}, config, manager, force=write.options.force)
     except MissingKey as error:
-        raise ServerError(f"failed to create typed patch object ({_told(call)}): {error}") from error
+        raise ServerError(f"failed to create typed patch object ({_told(call, config)}): {error}") from error
     if old is None:
         if call.subresource:
             raise NotFound(kind.plural, call.name)
@@ -134,14 +134,14 @@ def _configuration(write: Write, config: Tree) -> Tree:
         if not config.get(name):
             raise BadRequest(f"invalid object type: {name} not set")
     if (config["apiVersion"], config["kind"]) != (kind.api_version, kind.kind):
-        raise BadRequest(f"invalid object type: {config['apiVersion']}, Kind={config['kind']}")
+        raise BadRequest(f"invalid object type: {_group_version(config['apiVersion'])}, Kind={config['kind']}")
     if metadata(config).get("managedFields"):
         raise BadRequest("metadata.managedFields must be nil")
     metadata(config).setdefault("name", call.name)
     _check_name(call, config)
-    if kind.namespaced:
-        config["metadata"].setdefault("namespace", call.namespace)
     obj = _typed(call, config)
+    if kind.namespaced:
+        metadata(obj).setdefault("namespace", call.namespace)
     if call.subresource == "status":
         kept = {"apiVersion", "kind", "metadata", "status"}
         return {key: value for key, value in obj.items() if key in kept}
@@ -155,15 +155,20 @@ def _typed(call: Call, config: Tree) -> Tree:
     try:
         read = decoded(node_of(call.kind), config)
     except WrongType as error:
-        raise ServerError(f"failed to create typed patch object ({_told(call)}): {error}") from error
+        raise ServerError(f"failed to create typed patch object ({_told(call, config)}): {error}") from error
     if read.unknown:
         lines = [f".{path}: field not declared in schema" for path in read.unknown]
         told = lines[0] if len(lines) == 1 else "errors:\n" + "\n".join(f"  {line}" for line in lines)
-        raise ServerError(f"failed to create typed patch object ({_told(call)}): {told}")
+        raise ServerError(f"failed to create typed patch object ({_told(call, config)}): {told}")
     read.obj.setdefault("metadata", {})
     return read.obj
 
 
-def _told(call: Call) -> str:
-    place = f"{call.namespace}/{call.name}" if call.namespace else f"/{call.name}"
-    return f"{place}; {call.kind.api_version}, Kind={call.kind.kind}"
+def _told(call: Call, config: Tree) -> str:
+    place = f"{metadata(config).get('namespace', '')}/{call.name}"
+    return f"{place}; {_group_version(call.kind.api_version)}, Kind={call.kind.kind}"
+
+
+def _group_version(api_version: str) -> str:
+    """Return it as Go prints a group and version: the core group is an empty one."""
+    return api_version if "/" in api_version else f"/{api_version}"

@@ -103,7 +103,7 @@ def test_a_patch_makes_its_manager_the_owner(api: Api) -> None:
 
 def test_the_status_is_applied_at_its_own_path(api: Api) -> None:
     api.apply(WEB, {**deployment(), "status": {"replicas": 9}}, "ci")
-    assert "status" not in api.get(WEB)
+    assert api.get(WEB)["status"] == {}
     status = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "status": {"replicas": 2}}
     after = api.apply(f"{WEB}/status", status, "controller")
     assert after["status"] == {"replicas": 2}
@@ -114,7 +114,7 @@ def test_the_status_is_applied_at_its_own_path(api: Api) -> None:
     ("change", "told"),
     [
         ({"spec": {"replica": 1}},
-         "typed patch object (default/web; apps/v1, Kind=Deployment): .spec.replica: field not declared in schema"),
+         "typed patch object (/web; apps/v1, Kind=Deployment): .spec.replica: field not declared in schema"),
         ({"spec": {"template": {"spec": {"containers": [{"image": "x"}]}}}},
          "associative list with keys has an element that omits key field \"name\""),
         ({"metadata": {"name": "other"}}, "the name of the object (other) does not match the name on the URL (web)"),
