@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +40,9 @@ class Known:
     place: str
     reason: str
 
-    @cached_property
-    def _patterns(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
-        return re.compile(self.scenario), re.compile(self.place)
-
     def covers(self, difference: Difference) -> bool:
         """Tell whether it is this one: both patterns must match in full."""
-        scenario, place = self._patterns
-        return bool(scenario.fullmatch(difference.scenario) and place.fullmatch(difference.place))
+        return bool(re.fullmatch(self.scenario, difference.scenario) and re.fullmatch(self.place, difference.place))
 
 
 def known_differences() -> list[Known]:
