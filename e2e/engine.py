@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -108,7 +109,9 @@ def _rules() -> list[list[str]]:
 def _fitting_runtime(places: Places) -> list[str]:
     """A privileged container asks for every capability; the wrapper drops those this machine lacks itself."""
     if lacks_capability(CAP_SYS_RESOURCE):
-        return ["--add-runtime", f"fit={folder_of(RUNC_FIT, places) / 'runc_fit'}", "--default-runtime", "fit"]
+        program = places.engine / "runc-fit"  # a copy: the artefact may be built anew while the engine runs
+        shutil.copy(folder_of(RUNC_FIT, places) / "runc_fit", program)
+        return ["--add-runtime", f"fit={program}", "--default-runtime", "fit"]
     return []
 
 

@@ -23,6 +23,8 @@ class SecondChance:
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
         if first := _failure(reports):
+            if any(report.when == "setup" and report.failed for report in reports):
+                item.session._setupstate.teardown_exact(None)  # or the fixture's failure would be remembered
             item._initrequest()  # type: ignore[attr-defined]
             reports = runtestprotocol(item, nextitem=nextitem, log=False)
             second = "failed again" if _failure(reports) else "passed"
