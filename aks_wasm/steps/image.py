@@ -23,8 +23,8 @@ class DeliverImage:
         return f"image/{self.workload}"
 
     def describe(self) -> str:
-        """Name the image."""
-        return f"{self.verb} `{self.image.name}`"
+        """Name whose image it is."""
+        return f"{self.verb} the image of `{self.workload}`"
 
     def run(self, context: StepContext) -> str | None:
         """Deliver it; an image that is there already is not sent again."""

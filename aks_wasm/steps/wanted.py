@@ -26,7 +26,7 @@ def probe_image_key(shim: Shim) -> str:
     kind = "spin" if shim.command else "module"
     if shim.runs is not None and shim.runs.spin_manifest == (1,):
         kind = "spin-1"  # Spin 1 does not read manifests of version 2
-    return f"aks-wasm-probe-{kind}-{shim.probe}"
+    return f"probe-{kind}-{shim.probe}"
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from aks_wasm.wasm.archive import ImageArchive
 
 PROBES = {
-    "aks-wasm-probe-spin-completes": HELLO / "probe" / "spin.toml",
-    "aks-wasm-probe-spin-serves": HELLO / "service" / "spin.toml",
-    "aks-wasm-probe-spin-1-serves": HELLO / "service" / "spin-1.toml",
-    "aks-wasm-probe-module-completes": HELLO / "probe" / "probe.wasm",
+    "probe-spin-completes": HELLO / "probe" / "spin.toml",
+    "probe-spin-serves": HELLO / "service" / "spin.toml",
+    "probe-spin-1-serves": HELLO / "service" / "spin-1.toml",
+    "probe-module-completes": HELLO / "probe" / "probe.wasm",
 }
 
 

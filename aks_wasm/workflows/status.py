@@ -7,7 +7,7 @@ from aks_wasm.shims.catalogue import select
 from aks_wasm.steps.wanted import Wanted
 from aks_wasm.workflows.context import Run
 from aks_wasm.workflows.observe import observe
-from aks_wasm.workflows.results import ClusterResult
+from aks_wasm.workflows.results import ClusterResult, WorkloadState
 from aks_wasm.workflows.states import cluster_state, node_pool_states, runtime_states, workload_states
 
 
@@ -20,7 +20,7 @@ def status(run: Run) -> ClusterResult:
     wanted = _wanted(run, live)
     pools = node_pool_states(observed)
     runtimes = runtime_states(wanted, observed, live)
-    workloads = workload_states(live)
+    workloads = (*workload_states(live), *_absent(run, live))
     cluster = cluster_state(run.spec, observed)
     ok = (
         cluster.state == "Succeeded"
@@ -31,6 +31,16 @@ def status(run: Run) -> ClusterResult:
     return ClusterResult(
         "StatusResult", ok=ok, cluster=cluster, node_pools=pools, runtimes=runtimes, workloads=workloads
     )
+
+
+def _absent(run: Run, live: LiveObjects) -> list[WorkloadState]:
+    """Return the workloads that the file names and the cluster does not have."""
+    there = {state.name for state in workload_states(live)}
+    return [
+        WorkloadState(w.name, w.kind, w.shim, ready=False, replicas=f"0/{w.replicas}", message="not in the cluster")
+        for w in run.spec.workloads
+        if live.reachable and w.name not in there
+    ]
 
 
 def _wanted(run: Run, live: LiveObjects) -> Wanted:

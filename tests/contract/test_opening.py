@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from aks_wasm.errors import UsageError
+from aks_wasm.errors import AksWasmError, UsageError
 from aks_wasm.providers.azure.connection import connection_from
 from aks_wasm.providers.azure.kubeconfig import without_kubelogin
 from aks_wasm.providers.azure.provider import AzureProvider, asks_preview
@@ -62,8 +62,11 @@ def test_a_local_cluster_is_embedded(emulator: RunningEmulator) -> None:
     assert provider.info.images == "load"
 
 
-def test_the_engine_that_is_not_built_yet_is_named() -> None:
-    with pytest.raises(UsageError, match="`kind` is not built yet") as caught:
+def test_kind_without_a_container_engine_is_refused_with_a_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(AksWasmError, match="container engine") as caught:
         open_provider(spec("local", local={"engine": "kind"}), Settings(home=Path("/nowhere")))
     assert caught.value.hint
 

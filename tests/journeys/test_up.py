@@ -86,6 +86,13 @@ def test_in_2022_the_preview_pool_is_granted_and_its_runtime_used(tool_2022: Too
     assert tool_2022.up()["steps"] == []
 
 
+def test_nodes_of_both_architectures_run_the_same_image(tool: Tool) -> None:
+    override = ["--set", "nodePools.0.route=shim", "--set", "nodePools.1={name: intel, arch: amd64, route: shim}"]
+    document = tool.up(*override, "--set", "workloads.0.replicas=4")
+    assert {(r["nodePool"], r["nodes"], r["proved"]) for r in document["runtimes"]} == {("wasm", 1, 1), ("intel", 1, 1)}
+    assert "Hello from WebAssembly" in fetch(endpoint(document))
+
+
 def test_two_pools_and_an_autoscaler_at_zero(tool: Tool) -> None:
     document = tool.up(
         "--set", "nodePools.0.route=shim", "--set", "nodePools.1={name: big, arch: amd64, min: 0, max: 3, route: shim}"
@@ -120,8 +127,12 @@ def test_what_was_changed_by_hand_is_put_right(tool: Tool) -> None:
     try:
         client.scale("Deployment", "hello", "default", 5)
         client.delete("Service", "hello", "default")
+        client.delete("Job", client.list("Job", namespace="default")[0]["metadata"]["name"], "default")
     finally:
         client.close()
+    status = tool.document("status")
+    assert status["ok"] is False
+    assert [w["message"] for w in status["workloads"] if w["name"] == "task"] == ["not in the cluster"]
     assert tool.document("plan")["changes"] is True
     document = tool.up()
     assert [w["replicas"] for w in document["workloads"] if w["name"] == "hello"] == ["2/2"]

@@ -117,7 +117,7 @@ def test_from_nothing_everything_is_planned_in_order() -> None:
         "runtimes",
         "proof",
         "image/web",
-        "image/aks-wasm-probe-spin-completes",
+        "image/probe-spin-completes",
         "workload/web",
     }
     order = ["group/demo", "cluster/demo", "node-pool/wasm", "runtimes", "workload/web"]
@@ -202,7 +202,7 @@ def test_a_reimaged_node_is_proved_again() -> None:
     observed, live = converged(what)
     node = {**live.nodes[0], "status": {"nodeInfo": {"bootID": "b2"}}}
     steps = plan(what, observed, replace(live, nodes=(node,)))
-    assert names(steps) == ["image/aks-wasm-probe-spin-completes", "proof"]
+    assert names(steps) == ["image/probe-spin-completes", "proof"]
 
 
 def test_a_deployment_that_was_changed_by_hand_is_put_right() -> None:
