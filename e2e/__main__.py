@@ -25,6 +25,9 @@ SKIPPED = 0  # nothing is wrong with the project where no bench can be
 def main(arguments: list[str]) -> int:
     """Do one verb; return the exit code."""
     bench = Bench(Places.from_environment(), tell)
+    if arguments[:1] in (["-h"], ["--help"], ["help"]):
+        print(USAGE)
+        return 0
     verb, *rest = arguments if arguments and not arguments[0].startswith("-") else ["run", *arguments]
     try:
         match [verb, *rest]:
