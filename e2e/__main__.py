@@ -25,26 +25,11 @@ SKIPPED = 0  # nothing is wrong with the project where no bench can be
 def main(arguments: list[str]) -> int:
     """Do one verb; return the exit code."""
     bench = Bench(Places.from_environment(), tell)
-    if arguments[:1] in (["-h"], ["--help"], ["help"]):
+    if arguments[:1] in (["-h"], ["--help"]):
         print(USAGE)
         return 0
-    verb, *rest = arguments if arguments and not arguments[0].startswith("-") else ["run", *arguments]
     try:
-        match [verb, *rest]:
-            case ["run", *_]:
-                return run(bench, rest)
-            case ["build"]:
-                bench.set_up()
-            case ["engine", "start"]:
-                bench.start_engine()
-            case ["engine", "stop"]:
-                bench.stop_engine()
-            case ["env"]:
-                for name, value in bench.places.variables().items():
-                    print(f"export {name}={shlex.quote(value)}")
-            case _:
-                print(USAGE, file=sys.stderr)
-                return 2
+        return _do(bench, arguments)
     except NoEngine as error:
         print(f"e2e: skipped: {error}")
         print("0 passed, 0 failed, 1 skipped")
@@ -52,6 +37,25 @@ def main(arguments: list[str]) -> int:
     except BuildFailed as error:
         print(f"e2e: failed: {error}", file=sys.stderr)
         return 1
+
+
+def _do(bench: Bench, arguments: list[str]) -> int:
+    verb, *rest = arguments if arguments and not arguments[0].startswith("-") else ["run", *arguments]
+    match [verb, *rest]:
+        case ["run", *_]:
+            return run(bench, rest)
+        case ["build"]:
+            bench.set_up()
+        case ["engine", "start"]:
+            bench.start_engine()
+        case ["engine", "stop"]:
+            bench.stop_engine()
+        case ["env"]:
+            for name, value in bench.places.variables().items():
+                print(f"export {name}={shlex.quote(value)}")
+        case _:
+            print(USAGE, file=sys.stderr)
+            return 2
     return 0
 
 
