@@ -6,6 +6,7 @@ containerd drop what stands under the other one, runc's SystemdCgroup for instan
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,6 +16,7 @@ from aks_wasm.errors import ServiceError
 _BEFORE_2 = "io.containerd.grpc.v1.cri"
 _FROM_2 = "io.containerd.cri.v1.runtime"
 DEFAULT_RUNTIME = "runc"
+_TAKES_OPTIONS = (1, 7)
 
 Runtimes = Mapping[str, Mapping[str, Any]]
 """Handler -> its settings, as containerd has them in effect."""
@@ -49,12 +51,9 @@ def patch(root: str, handlers: Mapping[str, str], *, systemd_cgroup: bool) -> st
     lines = [f"version = {document['version']}"] if "version" in document else []
     for handler, path in sorted(handlers.items()):
         table = f'plugins."{plugin}".containerd.runtimes."{handler}"'
-        lines += [
-            f"[{table}]",
-            f'  runtime_type = "{path}"',
-            f"[{table}.options]",
-            f"  SystemdCgroup = {str(systemd_cgroup).lower()}",
-        ]
+        lines += [f"[{table}]", f'  runtime_type = "{path}"']
+        if systemd_cgroup:
+            lines += [f"[{table}.options]", "  SystemdCgroup = true"]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -74,9 +73,19 @@ def runtimes(dump: str) -> Runtimes:
     return found
 
 
-def uses_systemd_cgroup(effective: Runtimes) -> bool:
-    """Return whether ordinary containers get their control groups from systemd."""
-    return bool((effective.get(DEFAULT_RUNTIME, {}).get("options") or {}).get("SystemdCgroup"))
+def systemd_for_shims(effective: Runtimes, version: str) -> bool:
+    """Return whether shims are told to make their control groups through systemd, as runc does.
+
+    containerd before 1.7 hands other shims than runc's an empty text whatever options they have, and runwasi's then
+    refuse every pod: `missing field systemd_cgroup` (seen with 1.6.20). Without options they take their default.
+
+    Args:
+        effective: The runtimes in effect before any is added.
+        version: What `containerd --version` says.
+    """
+    found = re.search(r"\b(\d+)\.(\d+)\.\d+", version)
+    takes_options = found is None or (int(found[1]), int(found[2])) >= _TAKES_OPTIONS
+    return takes_options and bool((effective.get(DEFAULT_RUNTIME, {}).get("options") or {}).get("SystemdCgroup"))
 
 
 def differences(before: Runtimes, after: Runtimes, handlers: Iterable[str]) -> list[str]:

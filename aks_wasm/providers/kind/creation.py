@@ -59,7 +59,7 @@ def create(
         image=node.reference,
         pools=request.pools,
         provided=folder.provided,
-        patches=_patches(node, wanted, engine),
+        patches=_patches(node, wanted),
         default_network=node.brings_network,
     )
     text = config.cluster_config(wish)
@@ -74,18 +74,11 @@ def create(
     return node
 
 
-def _patches(node: image.NodeImage, wanted: tuple[Shim, ...], engine: Engine) -> tuple[str, ...]:
+def _patches(node: image.NodeImage, wanted: tuple[Shim, ...]) -> tuple[str, ...]:
     if not wanted:
         return ()
-    return (containerd.patch(node.root, shims.in_node(wanted), systemd_cgroup=systemd_for_shims(node, engine)),)
-
-
-def systemd_for_shims(node: image.NodeImage, engine: Engine) -> bool:
-    """Return whether shims make their control groups through systemd, as ordinary containers do.
-
-    Never with cgroup v1: the shims' library speaks to systemd for v2 only.
-    """
-    return engine.cgroup >= 2 and containerd.uses_systemd_cgroup(node.effective)
+    systemd = containerd.systemd_for_shims(node.effective, node.containerd)
+    return (containerd.patch(node.root, shims.in_node(wanted), systemd_cgroup=systemd),)
 
 
 def _hint(folder: ClusterFolder) -> str:

@@ -18,7 +18,8 @@ _CNI = "/kind/manifests/default-cni.yaml"
 # One container for all questions. `config dump` says nothing where containerd can't read its own file.
 _QUESTIONS = (
     f"cat /kind/version; echo; echo '{_MARK}'; cat /etc/containerd/config.toml; echo; echo '{_MARK}'; "
-    f"containerd config dump 2>/dev/null; echo; echo '{_MARK}'; test -e {_CNI} && echo cni"
+    f"containerd config dump 2>/dev/null; echo; echo '{_MARK}'; containerd --version; echo '{_MARK}'; "
+    f"test -e {_CNI} && echo cni"
 )
 _OFFLINE = "offline, load it with `docker load` (or your engine's), or name an image that is there as `local.nodeImage`"
 
@@ -32,6 +33,7 @@ class NodeImage:
         version: Its Kubernetes version, `v1.36.4`.
         root: The text of its containerd's configuration.
         effective: The runtimes that are in effect in it.
+        containerd: What `containerd --version` says in it.
         brings_network: Whether it has what kind sets up pod networking with.
     """
 
@@ -39,6 +41,7 @@ class NodeImage:
     version: str
     root: str
     effective: Runtimes
+    containerd: str
     brings_network: bool
 
 
@@ -109,15 +112,15 @@ def read(engine: Engine, reference: str, log: Path, patience: Patience) -> NodeI
     arguments = ("run", "--rm", "--network", "none", "--entrypoint", "sh", reference, "-c", _QUESTIONS)
     shown = engine.run(*arguments)
     parts = [part.strip() for part in shown.out.split(_MARK)]
-    if len(parts) != 4 or parse_version(parts[0]) is None or not parts[1]:
+    if len(parts) != 5 or parse_version(parts[0]) is None or not parts[1]:
         raise ServiceError(
             f"`{reference}` is no node image of kind",
             code="NodeImageInvalid",
             hint="give another one as `local.nodeImage`, or none",
             details=(shown.err or shown.out).strip() or None,
         )
-    version, root, dump, network = parts
-    return NodeImage(reference, version, root, runtimes(dump or root), brings_network=bool(network))
+    version, root, dump, containerd, network = parts
+    return NodeImage(reference, version, root, runtimes(dump or root), containerd, brings_network=bool(network))
 
 
 def _asked(spec: ClusterSpec) -> str | None:

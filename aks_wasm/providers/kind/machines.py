@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from aks_wasm.errors import Refused
+from aks_wasm.events import Progress
 from aks_wasm.providers.base import NodePoolRequest
 from aks_wasm.providers.kind import nodes
 from aks_wasm.providers.kind.engine import Container, Engine
 from aks_wasm.providers.kind.look import Look, look
 from aks_wasm.providers.kind.record import Record, manifest, node_count, node_labels, node_taints, taint_text
+from aks_wasm.providers.kind.shims import sums
 from aks_wasm.providers.kind.teardown import remove_containers
+from aks_wasm.shims.catalogue import Shim
 from aks_wasm.waits import Patience, Seen, wait_until
 
 _START_SECONDS = 180.0  # a control plane answers some 15 s after its container starts
@@ -80,6 +84,32 @@ def refusal(request: NodePoolRequest, members: int | None, engine: Engine) -> st
             f"{node_count(request)} are asked for"
         )
     return None
+
+
+def add_shims(engine: Engine, seen: Look, wanted: Sequence[Shim], on_state: Progress) -> None:
+    """Put shims that are provided on the nodes whose containerd does not have them.
+
+    containerd restarts for it. The Wasm containers that run then lose their connection to it: it takes them for dead
+    while their process lives on and holds its port, and they crash for minutes (seen with containerd 2.3.4 and
+    runwasi's library 1.0.1). So their pods are made anew.
+    """
+    lacking = seen.lacking(wanted)
+    for container in seen.workers:
+        missing = lacking.get(container.name, [])
+        if missing:
+            on_state(f"putting {', '.join(shim.name for shim in missing)} on {container.name}")
+            nodes.install(engine, container, missing, sums(missing, seen.folder))
+            _renew_pods(engine, nodes.control_plane(seen.containers), container)
+
+
+def _renew_pods(engine: Engine, master: Container, node: Container) -> None:
+    listed = nodes.read(engine, master, "pods", "--all-namespaces", f"--field-selector=spec.nodeName={node.name}")
+    for pod in (listed or {}).get("items") or ():
+        metadata = pod["metadata"]
+        runs = pod.get("status", {}).get("phase") == "Running"
+        if runs and pod["spec"].get("runtimeClassName") and metadata.get("ownerReferences"):
+            arguments = ("delete", "pod", metadata["name"], f"--namespace={metadata['namespace']}", "--wait=false")
+            nodes.kubectl(engine, master, *arguments, "--ignore-not-found").checked(f"renew pod `{metadata['name']}`")
 
 
 def _take_away(engine: Engine, master: Container, surplus: list[Container]) -> None:

@@ -16,7 +16,7 @@ from aks_wasm.providers.kind.engine import Container, Engine
 from aks_wasm.providers.kind.folder import ClusterFolder
 from aks_wasm.providers.kind.lock import alone
 from aks_wasm.providers.kind.look import Look, cut_short, look, observed, refuse_foreign
-from aks_wasm.providers.kind.machines import change_pool, start_nodes
+from aks_wasm.providers.kind.machines import add_shims, change_pool, start_nodes
 from aks_wasm.providers.kind.process import Watched, watch
 from aks_wasm.providers.kind.record import Record, manifest
 from aks_wasm.providers.marks import OWNER_TAG, Owned, expiry
@@ -194,12 +194,7 @@ class KindProvider:
 
     def _bring_shims(self, wanted: tuple[Shim, ...], seen: Look, patience: Patience) -> None:
         shims.provide(wanted, self._engine.arch, self._home, seen.folder, patience.on_state)
-        lacking = seen.lacking(wanted)
-        for container in seen.workers:
-            missing = lacking.get(container.name, [])
-            if missing:
-                patience.on_state(f"putting {', '.join(shim.name for shim in missing)} on {container.name}")
-                nodes.install(self._engine, container, missing, shims.sums(missing, seen.folder))
+        add_shims(self._engine, seen, wanted, patience.on_state)
 
     def _forward(self, spec: ClusterSpec, folder: ClusterFolder, patience: Patience) -> None:
         forwarding.start(self._engine.program, spec.name, folder, self.kubeconfig(spec), patience)

@@ -15,7 +15,7 @@ DOCKER = {
 }
 PODMAN = {
     "host": {"arch": "arm64", "cgroupVersion": "v2", "security": {"rootless": True}},
-    "store": {"graphRoot": "/nowhere"},
+    "store": {"graphRoot": "/no/such/folder"},
     "version": {"Version": "5.6.0"},
 }
 

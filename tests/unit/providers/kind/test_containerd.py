@@ -62,15 +62,13 @@ def test_a_patch_adds_the_runtime_under_the_same_id_as_runc(root: str, systemd: 
     (plugin,) = patch["plugins"]
     assert plugin == containerd.plugin_id(root)
     ((handler, settings),) = patch["plugins"][plugin]["containerd"]["runtimes"].items()
-    assert settings == {"runtime_type": HANDLERS[handler], "options": {"SystemdCgroup": systemd}}
+    assert settings == {"runtime_type": HANDLERS[handler], **({"options": {"SystemdCgroup": True}} if systemd else {})}
 
 
 def test_what_is_in_effect_is_read_under_either_id() -> None:
     for root in (KIND, AKS_2404):
         effective = containerd.runtimes(root)
         assert set(effective) == {"runc"}
-        assert containerd.uses_systemd_cgroup(effective)
-    assert not containerd.uses_systemd_cgroup(containerd.runtimes("version = 2"))
 
 
 def test_a_runtime_that_is_dropped_is_found() -> None:
@@ -96,3 +94,17 @@ def test_settings_that_are_added_are_no_difference() -> None:
     before = containerd.runtimes(KIND)
     after = containerd.runtimes(KIND + containerd.patch(KIND, HANDLERS, systemd_cgroup=True).partition("\n")[2])
     assert containerd.differences(before, after, HANDLERS) == []
+
+
+@pytest.mark.parametrize(
+    ("root", "version", "told"),
+    [
+        (KIND, "containerd github.com/containerd/containerd/v2 v2.3.4 abc", True),
+        (KIND, "containerd github.com/containerd/containerd 1.7.30-1 abc", True),
+        (KIND, "containerd github.com/containerd/containerd 1.6.20~ds1 1.6.20~ds1-1+deb12u1", False),
+        (KIND, "", True),
+        ("version = 2", "containerd github.com/containerd/containerd/v2 v2.3.4 abc", False),
+    ],
+)
+def test_shims_use_systemd_where_runc_does_and_containerd_can_tell_them(root: str, version: str, told: bool) -> None:
+    assert containerd.systemd_for_shims(containerd.runtimes(root), version) is told

@@ -77,10 +77,16 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_an_image_is_read_in_one_go(path: Path, tmp_path: Path) -> None:
-    answer = "v1.36.4\n=== aks-wasm ===\nversion = 2\n\n=== aks-wasm ===\nversion = 4\n=== aks-wasm ===\ncni\n"
+    mark = image._MARK
+    answer = "\n".join(("v1.36.4", mark, "version = 2", "", mark, "version = 4", mark, "containerd 2", mark, "cni", ""))
     program(path, "docker", f"case $1 in image) ;; run) cat <<'EOF'\n{answer}EOF\n;; *) exit 9;; esac")
     read = image.read(DOCKER, "kindest/node:x", tmp_path / "log", patience())
-    assert (read.version, read.root, read.brings_network) == ("v1.36.4", "version = 2", True)
+    assert (read.version, read.root, read.containerd, read.brings_network) == (
+        "v1.36.4",
+        "version = 2",
+        "containerd 2",
+        True,
+    )
 
 
 def test_an_image_that_is_none_of_kinds_is_named(path: Path, tmp_path: Path) -> None:
