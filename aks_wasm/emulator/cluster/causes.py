@@ -47,8 +47,8 @@ def not_found(field: str, value: Any) -> Cause:
 
 
 def not_supported(field: str, value: Any, supported: Sequence[str]) -> Cause:
-    """Return field.NotSupported; the supported values are listed in order, as Go sorts them."""
-    listed = ", ".join(json.dumps(item) for item in sorted(supported))
+    """Return field.NotSupported; the supported values are listed as they are given."""
+    listed = ", ".join(json.dumps(item) for item in supported)
     return Cause(field, "FieldValueNotSupported", f"Unsupported value: {_shown(value)}: supported values: {listed}")
 
 

@@ -86,6 +86,8 @@ def _service_problems(obj: Tree) -> Iterator[Cause]:
     kinds = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"]
     if spec["type"] not in kinds:
         yield not_supported("spec.type", spec["type"], kinds)
+    if spec["type"] == "ExternalName" and not spec.get("externalName"):
+        yield required("spec.externalName")
     ports = spec.get("ports") or []
     if not ports and spec["type"] != "ExternalName" and spec.get("clusterIP") != "None":
         yield required("spec.ports")
@@ -172,6 +174,13 @@ def _definition_problems(obj: Tree) -> Iterator[Cause]:
             yield required(f"spec.versions[{index}].schema.openAPIV3Schema", "schemas are required")
 
 
+def _node_problems(obj: Tree) -> Iterator[Cause]:
+    effects = ["NoSchedule", "PreferNoSchedule", "NoExecute"]
+    for index, taint in enumerate(dig(obj, "spec", "taints") or ()):
+        if taint.get("effect") not in effects:
+            yield not_supported(f"metadata.taints[{index}].effect", taint.get("effect"), effects)
+
+
 def _cron_job_problems(obj: Tree) -> Iterator[Cause]:
     spec = obj["spec"]
     if not spec.get("schedule"):
@@ -189,6 +198,7 @@ _CHECKS: Mapping[str, Callable[[Tree], Iterator[Cause]]] = {
     "jobs.batch": job_problems,
     "cronjobs.batch": _cron_job_problems,
     "services": _service_problems,
+    "nodes": _node_problems,
     "configmaps": _data_problems,
     "secrets": _data_problems,
     "runtimeclasses.node.k8s.io": _runtime_class_problems,

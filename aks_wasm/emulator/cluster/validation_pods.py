@@ -67,6 +67,8 @@ def _placement_problems(spec: Tree, place: str) -> Iterator[Cause]:
     for index, toleration in enumerate(spec.get("tolerations") or ()):
         yield from _toleration_problems(toleration, f"{place}.tolerations[{index}]")
     for key, value in (spec.get("nodeSelector") or {}).items():
+        for why in names.qualified(key):
+            yield invalid(f"{place}.nodeSelector", key, why)
         for why in names.label_value(value):
             yield invalid(f"{place}.nodeSelector[{key}]", value, why)
 
@@ -161,6 +163,10 @@ def _probe_problems(probe: Tree, place: str, *, only_one: bool) -> Iterator[Caus
         yield required(place, "must specify a handler type")
     for name in given[1:]:
         yield forbidden(f"{place}.{name}", "may not specify more than 1 handler type")
+    for name in given[:1]:
+        port = probe[name].get("port")
+        if isinstance(port, int) and not 1 <= port <= 65535:
+            yield invalid(f"{place}.{name}.port", port, "must be between 1 and 65535, inclusive")
     if only_one and probe.get("successThreshold") != 1:
         yield invalid(f"{place}.successThreshold", probe.get("successThreshold"), "must be 1")
     for name in ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "failureThreshold"):

@@ -88,7 +88,7 @@ async def create(context: ApiContext, call: Call) -> web.Response:
     Raises:
         ApiFailure: Whatever forbids it.
     """
-    if call.name:
+    if call.name or (call.kind.namespaced and not call.namespace):
         raise MethodNotAllowed
     write = Write(context, call, WriteOptions.of(call))
     stored = create_object(write, write.read(await call.body()))

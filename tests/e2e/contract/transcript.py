@@ -32,6 +32,7 @@ WORDS = (
     (re.compile(r"\b10\.0\.\d+\.\d+\b"), "<address>"),
     (re.compile(r"kube-api-access-[a-z0-9]{5}"), "kube-api-access-<letters>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "<server>"),
+    (re.compile(r"^\d+s$"), "<age>"),
     (re.compile(r"(?<=in record \()\d+"), "<version>"),
     (re.compile(r"(?<=object meta: )\d+"), "<version>"),
 )
