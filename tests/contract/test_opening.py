@@ -56,8 +56,8 @@ def test_azure_itself_is_found_through_the_environment(
         assert provider.observe(spec("azure")).cluster is None
 
 
-def test_a_local_cluster_is_embedded(emulator: RunningEmulator) -> None:
-    provider = open_provider(spec("local"), Settings(home=emulator.home))
+def test_a_local_cluster_is_embedded_where_the_file_says_so(emulator: RunningEmulator) -> None:
+    provider = open_provider(spec("local", local={"engine": "embedded"}), Settings(home=emulator.home))
     assert isinstance(provider, EmbeddedProvider)
     assert provider.info.images == "load"
 
