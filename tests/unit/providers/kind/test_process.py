@@ -86,9 +86,12 @@ def test_a_lock_whose_file_was_deleted_is_no_lock(tmp_path: Path) -> None:
 def test_a_program_keeps_the_lock_that_it_was_given(tmp_path: Path) -> None:
     """As kind does when we are killed while it works: the next run waits for it."""
     path = tmp_path / "lock"
-    script = "import subprocess,sys; from aks_wasm.providers.kind.lock import try_lock; from pathlib import Path; "
-    script += f"h = try_lock(Path({str(path)!r})); p = subprocess.Popen(['sleep', '30'], pass_fds=(h,), stdout=-3, stderr=-3); print(p.pid)"
-    done = run((sys.executable, "-c", script))
+    code = (
+        "import subprocess; from pathlib import Path; from aks_wasm.providers.kind.lock import try_lock; "
+        f"handle = try_lock(Path({str(path)!r})); quiet = subprocess.DEVNULL; "
+        "print(subprocess.Popen(['sleep', '30'], pass_fds=(handle,), stdout=quiet, stderr=quiet).pid)"
+    )
+    done = run((sys.executable, "-c", code))
     child = int(done.out)
     try:
         assert try_lock(path) is None
