@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from aks_wasm.kube.client import KubeClient
 from tests.emulator.node.rehearsal import exits_with, wat
 from tests.journeys.conftest import Tool, fields_of, states
 
@@ -208,9 +209,10 @@ def test_a_job_that_failed_is_tried_again(own_tool: Tool) -> None:
 
 def test_a_service_that_crashes_is_told_in_the_pods_words(own_tool: Tool) -> None:
     (own_tool.folder / "a.wasm").write_bytes(prints_and("no such table: users", "(call $exit (i32.const 3))"))
-    failed = own_tool.up(*with_workload(module="a.wasm", kind="job"), code=1)
-    pushed = next(step["summary"] for step in failed["steps"] if step["name"] == "image/web")
-    image = pushed.split("`")[1]
+    own_tool.up(*with_workload(module="a.wasm", kind="job"), code=1)
+    client = KubeClient.from_kubeconfig(own_tool("kubeconfig").stdout)
+    image = client.list("Job", namespace="default")[0]["spec"]["template"]["spec"]["containers"][0]["image"]
+    client.close()
     error = talk(own_tool, *with_workload(image=image, expose="cluster"))[0]["error"]
     assert error["code"] == "CrashLoop"
     assert re.search(r"it ends again and again \(\d+ restarts; it ended with exit code 3\)", error["message"])
