@@ -34,10 +34,12 @@ def load_spec(
         SpecInvalid: The file's content is off; every problem is listed.
         UsageError: There is no such file, or a `--set` can't be applied.
     """
-    source, document, folder = _read(path or _default_path(settings))
+    chosen = target or settings.target
+    given = path or _default_path(settings)
+    builtin = ("built-in hello", builtin_document(chosen), Path.cwd())
+    source, document, folder = _read(given) if given else builtin
     for override in sets:
         _apply_set(document, override)
-    chosen = target or settings.target
     if chosen:
         document["target"] = chosen
     try:
@@ -56,9 +58,7 @@ def _default_path(settings: Settings) -> Path | None:
     return Path(DEFAULT_FILE) if Path(DEFAULT_FILE).exists() else None
 
 
-def _read(path: Path | None) -> tuple[str, dict[str, Any], Path]:
-    if path is None:
-        return "built-in hello", builtin_document(), Path.cwd()
+def _read(path: Path) -> tuple[str, dict[str, Any], Path]:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:

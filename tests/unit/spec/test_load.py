@@ -56,6 +56,9 @@ def test_without_a_file_the_built_in_hello_is_taken(
     spec = load_spec(None, settings=settings)
     assert [workload.name for workload in spec.workloads] == ["hello", "task"]
     assert all(Path(workload.source or "").is_file() for workload in spec.workloads)
+    assert spec.node_pools[0].arch == "arm64"
+    local = load_spec(None, target="local", settings=settings)
+    assert local.node_pools[0].arch is None, "containers have this machine's own architecture"
 
 
 def test_the_flag_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
