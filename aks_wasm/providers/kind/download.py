@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from aks_wasm.errors import AksWasmError, ServiceError, Unreachable
+from aks_wasm.errors import ServiceError, Unreachable
 from aks_wasm.events import Progress
+from aks_wasm.providers.kind.folder import unwritable
 
 _PIECE = 1 << 20
 _CONNECT_SECONDS, _READ_SECONDS = 20.0, 60.0
@@ -51,7 +52,7 @@ def fetch(wanted: Wanted, on_state: Progress = lambda _state: None) -> Path:
         wanted.place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle, name = tempfile.mkstemp(dir=wanted.place.parent, prefix=".incoming-")
     except OSError as error:
-        raise _unwritable(wanted.place, error) from error
+        raise unwritable(wanted.place, error) from error
     incoming = Path(name)
     try:
         with os.fdopen(handle, "wb") as target:
@@ -60,7 +61,7 @@ def fetch(wanted: Wanted, on_state: Progress = lambda _state: None) -> Path:
             raise _wrong(wanted, found)
         incoming.replace(wanted.place)
     except OSError as error:
-        raise _unwritable(wanted.place, error) from error
+        raise unwritable(wanted.place, error) from error
     finally:
         incoming.unlink(missing_ok=True)
     return wanted.place
@@ -138,14 +139,6 @@ def _wrong(wanted: Wanted, found: str) -> ServiceError:
     )
 
 
-def _unwritable(path: Path, error: OSError) -> AksWasmError:
-    return AksWasmError(
-        f"`{path}` cannot be written: {error.strerror or error}",
-        code="HomeUnwritable",
-        hint="free space there, or set `AKS_WASM_HOME` to a folder you may write to",
-    )
-
-
 def place_copy(source: Path, target: Path) -> None:
     """Put a copy of a file in place by a rename, executable; one that runs from the place keeps what it has.
 
@@ -160,4 +153,4 @@ def place_copy(source: Path, target: Path) -> None:
         Path(name).chmod(0o755)
         Path(name).replace(target)
     except OSError as error:
-        raise _unwritable(target, error) from error
+        raise unwritable(target, error) from error

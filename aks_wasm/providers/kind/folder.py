@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from aks_wasm.errors import AksWasmError
+
 PROVIDED = "/opt/aks-wasm/provided"
 """Where the nodes see `ClusterFolder.provided`. A container with this mount is ours: the mark is there from the
 container's first moment, so that a creation that was cut short is known for what it is."""
@@ -69,3 +71,12 @@ class ClusterFolder:
 def shim_in_node(handler: str, binary: str) -> str:
     """Return where the nodes see a shim."""
     return f"{PROVIDED}/shims/{handler}/{binary}"
+
+
+def unwritable(path: Path, error: OSError) -> AksWasmError:
+    """Return the error for a place below AKS_WASM_HOME that the system refuses."""
+    return AksWasmError(
+        f"`{path}` cannot be written: {error.strerror or error}",
+        code="HomeUnwritable",
+        hint="free space there, or set `AKS_WASM_HOME` to a folder you may write to",
+    )

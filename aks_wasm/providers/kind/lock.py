@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from aks_wasm.errors import AksWasmError, OperationInProgress, TimedOut
+from aks_wasm.errors import OperationInProgress, TimedOut
+from aks_wasm.providers.kind.folder import unwritable
 from aks_wasm.waits import Patience, Seen, wait_until
 
 _HINT = "wait for the other run, then run the same command again"
@@ -28,11 +29,7 @@ def try_lock(path: Path, text: str = "") -> int | None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise AksWasmError(
-            f"`{path}` cannot be written: {error.strerror or error}",
-            code="HomeUnwritable",
-            hint="free space there, or set `AKS_WASM_HOME` to a folder you may write to",
-        ) from error
+        raise unwritable(path, error) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         current = os.stat(path).st_ino == os.fstat(handle).st_ino  # noqa: PTH116 - beside fstat

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from aks_wasm.errors import AksWasmError, ServiceError, TimedOut
+from aks_wasm.providers.kind.folder import unwritable
 from aks_wasm.waits import Patience, Seen, wait_until
 
 SHORT = 60.0  # seconds; for what only asks
@@ -153,11 +154,7 @@ def _opened(path: Path) -> BinaryIO:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         return path.open("wb")
     except OSError as error:
-        raise AksWasmError(
-            f"`{path}` cannot be written: {error.strerror or error}",
-            code="HomeUnwritable",
-            hint="free space there, or set `AKS_WASM_HOME` to a folder you may write to",
-        ) from error
+        raise unwritable(path, error) from error
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
