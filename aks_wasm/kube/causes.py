@@ -12,16 +12,21 @@ from typing import Any
 
 _NO_RUNTIME = re.compile(r'no runtime for "(?P<handler>[^"]+)" is configured')
 _NO_BINARY = re.compile(r'binary not installed "(?P<binary>[^"]+)"')
+_BAD_OPTIONS = "invalid shim options"  # of runwasi's shims, whose pods all fail then
 _NOT_FOUND = "code = NotFound"  # gRPC's own word for it, in containerd's answer to a pull
 _IMAGE_REASONS = ("ErrImagePull", "ImagePullBackOff")
 _START_REASONS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 _CRASHES = 2  # restarts after which a crash counts as one that time does not mend
+_LOST = ("Unknown", 255)  # reason and exit code that containerd gives a container it lost while it was away itself
+# Of a Wasm container above its memory limit, where runc's has OOMKilled, or one whose runtime returned an error.
+_KILLED = ("Error", 137)
 
 # Seconds that a state must last before it counts: nodes that are just being provisioned show them too.
 _RUNTIME_GRACE = 30.0
 _IMAGE_GRACE = 45.0
 _START_GRACE = 15.0
 _QUOTA_GRACE = 10.0
+_OPTIONS_GRACE = 5.0
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,8 @@ def _plain(text: str) -> str:
 def _crash(container: Mapping[str, Any], pod: str) -> Cause:
     last = (container.get("lastState") or {}).get("terminated") or {}
     count = container.get("restartCount", 0)
+    if (last.get("reason"), last.get("exitCode")) == _LOST:
+        return Cause("Restarted", "its node's containerd or the node itself restarted, and it is started anew", pod=pod)
     message = f"it ends again and again ({count} restarts; {_ending(last)})"
     return Cause("CrashLoop", message, 0.0, _LAST_LOG_HINT, pod, str(container.get("name", "")) or None, previous=True)
 
@@ -102,6 +109,8 @@ def _crash(container: Mapping[str, Any], pod: str) -> Cause:
 def _ending(terminated: Mapping[str, Any]) -> str:
     reason = terminated.get("reason")
     why = f" ({reason})" if reason and reason not in ("Error", "Completed") else ""
+    if (reason, terminated.get("exitCode")) == _KILLED:
+        why = " (killed: above its memory limit, or a Wasm trap)"
     said = f": {terminated['message'].strip()}" if terminated.get("message") else ""
     return f"it ended with exit code {terminated.get('exitCode', 'unknown')}{why}{said}"
 
@@ -131,6 +140,9 @@ def _sandbox_cause(text: str, pod: str) -> Cause:
     if match := _NO_BINARY.search(text):
         message = f"its node lacks the shim's binary `{match['binary']}`"
         return Cause("NoShimBinary", message, _RUNTIME_GRACE, _SHIM_HINT, pod)
+    if _BAD_OPTIONS in text:
+        message = f"its node's containerd gives the shim options that it refuses: {_plain(text)}"
+        return Cause("ShimOptionsInvalid", message, _OPTIONS_GRACE, _OPTIONS_HINT, pod)
     return Cause("NoSandbox", f"its node cannot make a sandbox for it: {text}", None, None, pod)
 
 
@@ -146,4 +158,5 @@ _IMAGE_HINT = "check the image's name, that it was pushed, and that the nodes ma
 _LOG_HINT = "read its log: `aks-wasm workload logs NAME`"
 _LAST_LOG_HINT = "read its log: `aks-wasm workload logs NAME --previous`"
 _SHIM_HINT = "the shim is not on that node, or was lost when the node was repaired: `aks-wasm up` puts it back"
+_OPTIONS_HINT = "containerd before 1.7 passes no options on: take a node image with a newer one, or none for this shim"
 _ROOM_HINT = "is there a Wasm pool of that architecture with room? `aks-wasm status` shows them"

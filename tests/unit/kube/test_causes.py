@@ -80,6 +80,33 @@ def test_a_crash_counts_once_it_repeats() -> None:
     assert "exit code 137 (OOMKilled)" in cause.message
 
 
+def test_a_container_that_its_node_lost_has_not_crashed() -> None:
+    lost = {"terminated": {"exitCode": 255, "reason": "Unknown"}}
+    cause = cause_of(waiting("CrashLoopBackOff", restartCount=4, lastState=lost))
+    assert cause is not None
+    assert (cause.code, cause.grace) == ("Restarted", None)
+
+
+def test_a_wasm_container_above_its_memory_limit_is_told_as_such() -> None:
+    cause = cause_of(pod(state={"terminated": {"exitCode": 137, "reason": "Error"}}))
+    assert cause is not None
+    assert cause.message == "it ended with exit code 137 (killed: above its memory limit, or a Wasm trap)"
+
+
+def test_options_that_the_shim_refuses_are_soon_certain() -> None:
+    text = (
+        "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to create containerd task: failed to "
+        "start shim: invalid shim options: TOML parse error at line 1, column 1: missing field `systemd_cgroup`"
+    )
+    cause = cause_of(BARE, [event("FailedCreatePodSandBox", text)])
+    assert cause is not None
+    assert cause.code == "ShimOptionsInvalid"
+    assert "missing field `systemd_cgroup`" in cause.message
+    assert "rpc error" not in cause.message
+    assert cause.grace is not None
+    assert cause.grace <= 10
+
+
 def test_a_container_that_ended_badly_is_told_but_may_be_started_again() -> None:
     cause = cause_of(pod(state={"terminated": {"exitCode": 3, "reason": "Error", "message": "boom"}}))
     assert cause is not None
