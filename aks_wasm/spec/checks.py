@@ -19,10 +19,23 @@ def find_problems(spec: ClusterSpec) -> list[Problem]:
         problems.append(Problem("nodePools", "at least one node pool is needed"))
     for index, pool in enumerate(spec.node_pools):
         problems += _pool_problems(f"nodePools.{index}", pool)
+    problems += _installer_problems(spec)
     listed = {_shim_name(shim) for shim in spec.shims}
     for index, workload in enumerate(spec.workloads):
         problems += _workload_problems(f"workloads.{index}", workload, listed)
     return problems
+
+
+def _installer_problems(spec: ClusterSpec) -> list[Problem]:
+    installer = spec.installer
+    if installer.kind == "daemonset":
+        return []
+    idle = [("image", installer.image is not None), ("maxUnavailable", "max_unavailable" in installer.model_fields_set)]
+    return [
+        Problem(f"installer.{name}", f"`{installer.kind}` has its own", "leave it out, or use kind daemonset")
+        for name, given in idle
+        if given
+    ]
 
 
 def _shim_name(shim: str | CustomShim) -> str:

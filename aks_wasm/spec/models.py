@@ -24,6 +24,7 @@ QUANTITY = r"^\d+(\.\d+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$"
 ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 SHA256 = r"^[0-9a-f]{64}$"
 LOCATION = r"^(https?|file)://"
+IMAGE = r"^[a-z0-9]([-a-z0-9._:/]*[a-z0-9])?(:[\w.-]+)?(@sha256:[0-9a-f]{64})?$"
 RUNTIME_TYPE = r"^(io\.containerd\.[a-z0-9.-]+\.v\d+|/.+)$"
 
 DnsLabel = Annotated[str, StringConstraints(pattern=DNS_LABEL)]
@@ -153,6 +154,23 @@ class CustomShim(SpecModel):
     platforms: tuple[ShimPlatform, ...] = Field(min_length=1)
 
 
+class InstallerSpec(SpecModel):
+    """What puts shims on the nodes of ordinary pools; preview pools and local clusters need none."""
+
+    kind: Literal["daemonset", "runtime-class-manager"] = Field(
+        default="daemonset",
+        description="daemonset is our own; runtime-class-manager makes Shim resources where that is installed already",
+    )
+    image: str | None = Field(
+        default=None,
+        pattern=IMAGE,
+        description="Where the installer's image is mirrored; default: Microsoft's registry, which needs no login",
+    )
+    max_unavailable: Whole = Field(
+        default=1, ge=1, le=100, description="How many nodes may restart their containerd at the same time"
+    )
+
+
 class SecretValue(SpecModel):
     """A value from the caller's environment, kept in a Kubernetes Secret, never in the file or the output."""
 
@@ -201,6 +219,7 @@ class ClusterSpec(SpecModel):
     cluster: ClusterOptions = ClusterOptions()
     node_pools: tuple[NodePool, ...] = (NodePool(name="wasm"),)
     shims: tuple[str | CustomShim, ...] = ("spin",)
+    installer: InstallerSpec = InstallerSpec()
     workloads: tuple[Workload, ...] = ()
     registry: RegistrySpec = RegistrySpec()
 

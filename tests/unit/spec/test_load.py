@@ -156,3 +156,28 @@ def test_a_missing_file_is_named_with_a_way_out(tmp_path: Path, settings: Settin
     with pytest.raises(UsageError, match=r"there is no file `.*nowhere.yaml`") as caught:
         load_spec(tmp_path / "nowhere.yaml", settings=settings)
     assert "-f FILE" in (caught.value.hint or "")
+
+
+def test_the_installer_is_ours_one_node_at_a_time_unless_the_file_says_otherwise(
+    tmp_path: Path, settings: Settings
+) -> None:
+    assert load(tmp_path, settings).installer.kind == "daemonset"
+    assert load(tmp_path, settings).installer.max_unavailable == 1
+    mirrored = load(
+        tmp_path, settings, SPEC + "installer: {image: 'mirror.local:5000/busybox:1.36', maxUnavailable: 3}"
+    )
+    assert (mirrored.installer.image, mirrored.installer.max_unavailable) == ("mirror.local:5000/busybox:1.36", 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("installer: {kind: kwasm}", "installer.kind"),
+        ("installer: {maxUnavailable: 0}", "installer.maxUnavailable"),
+        ("installer: {image: 'not an image'}", "installer.image"),
+        ("installer: {kind: runtime-class-manager, maxUnavailable: 2}", "installer.maxUnavailable"),
+    ],
+)
+def test_an_installer_that_is_off_is_named(tmp_path: Path, settings: Settings, text: str, field: str) -> None:
+    (problem,) = problems(tmp_path, settings, f"{SPEC}{text}")
+    assert problem.startswith(f"{field}: ")
