@@ -33,6 +33,8 @@ class Options:
     local: bool = False
     sets: tuple[str, ...] = ()
     timeout: str | None = None
+    kubeconfig: Path | None = None
+    kube_context: str | None = None
 
 
 def _remember(context: typer.Context, parameter: typer.CallbackParam, value: Any) -> Any:
@@ -104,6 +106,17 @@ def _spec_options(
     """Take what every command about a cluster takes."""
 
 
+def _access_options(
+    kubeconfig: Annotated[
+        Path | None, _shared("--kubeconfig", about="Any cluster, in place of the file's: a kubeconfig of it")
+    ] = None,
+    kube_context: Annotated[
+        str | None, _shared("--context", about="Which of its contexts; default its current one", metavar="NAME")
+    ] = None,
+) -> None:
+    """Take what commands take that work on any cluster."""
+
+
 def talk_options() -> tuple[ClickParameter, ...]:
     """Return the options of every command."""
     return _parameters_of(_talk_options)
@@ -145,6 +158,14 @@ class ClusterCommand(TalkingCommand):
     def shared_options(self) -> tuple[ClickParameter, ...]:
         """Return the spec's options and those of every command."""
         return (*_parameters_of(self.file_option), *_parameters_of(_spec_options), *talk_options())
+
+
+class AnyClusterCommand(ClusterCommand):
+    """A command about the spec's cluster, or about any cluster by its kubeconfig."""
+
+    def shared_options(self) -> tuple[ClickParameter, ...]:
+        """Return the ways into a cluster, the spec's options and those of every command."""
+        return (*_parameters_of(_access_options), *super().shared_options())
 
 
 class LogsCommand(ClusterCommand):
