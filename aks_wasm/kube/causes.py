@@ -5,14 +5,12 @@ Answers demand 28 of shared/facts/demands.md.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_NO_RUNTIME = re.compile(r'no runtime for "(?P<handler>[^"]+)" is configured')
-_NO_BINARY = re.compile(r'binary not installed "(?P<binary>[^"]+)"')
-_BAD_OPTIONS = "invalid shim options"  # of runwasi's shims, whose pods all fail then
+from aks_wasm.kube.sayings import hear
+
 _NOT_FOUND = "code = NotFound"  # gRPC's own word for it, in containerd's answer to a pull
 _IMAGE_REASONS = ("ErrImagePull", "ImagePullBackOff")
 _START_REASONS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
@@ -76,12 +74,15 @@ def _container_cause(container: Mapping[str, Any], pod: str) -> Cause | None:
     if reason in ("InvalidImageName", "ErrImageNeverPull"):
         return Cause("ImageUnknown", f"the image `{image}` cannot be used: {text or reason}", 0.0, _IMAGE_HINT, pod)
     if reason in _IMAGE_REASONS:
+        heard = hear(text)
+        code, words = (heard.code, f"{heard.message}: ") if heard else ("ImageUnknown", "")
         grace = 0.0 if _NOT_FOUND in text else _IMAGE_GRACE
-        return Cause(
-            "ImageUnknown", f"the image `{image}` cannot be pulled: {_plain(text) or reason}", grace, _IMAGE_HINT, pod
-        )
+        message = f"the image `{image}` cannot be pulled: {words}{_plain(text) or reason}"
+        return Cause(code, message, grace, _IMAGE_HINT, pod)
     if reason in _START_REASONS:
-        return Cause(reason, f"the container cannot start: {text or reason}", _START_GRACE, None, pod)
+        heard = hear(text)
+        code, words = (heard.code, f"{heard.message}: ") if heard else (reason, "")
+        return Cause(code, f"the container cannot start: {words}{text or reason}", _START_GRACE, None, pod)
     if reason == "CrashLoopBackOff" and container.get("restartCount", 0) >= _CRASHES:
         return _crash(container, pod)
     terminated = state.get("terminated") or {}
@@ -134,16 +135,12 @@ def _event_cause(events: Iterable[Mapping[str, Any]], pod: str) -> Cause | None:
 
 
 def _sandbox_cause(text: str, pod: str) -> Cause:
-    if match := _NO_RUNTIME.search(text):
-        message = f"its node has no runtime for the handler `{match['handler']}`"
-        return Cause("NoRuntime", message, _RUNTIME_GRACE, _SHIM_HINT, pod)
-    if match := _NO_BINARY.search(text):
-        message = f"its node lacks the shim's binary `{match['binary']}`"
-        return Cause("NoShimBinary", message, _RUNTIME_GRACE, _SHIM_HINT, pod)
-    if _BAD_OPTIONS in text:
-        message = f"its node's containerd gives the shim options that it refuses: {_plain(text)}"
-        return Cause("ShimOptionsInvalid", message, _OPTIONS_GRACE, _OPTIONS_HINT, pod)
-    return Cause("NoSandbox", f"its node cannot make a sandbox for it: {text}", None, None, pod)
+    heard = hear(text)
+    if heard is None or heard.code not in _SANDBOX:
+        return Cause("NoSandbox", f"its node cannot make a sandbox for it: {text}", None, None, pod)
+    grace, hint = _SANDBOX[heard.code]
+    said = f": {_plain(text)}" if heard.code == "ShimOptionsInvalid" else ""
+    return Cause(heard.code, heard.message + said, grace, hint, pod)
 
 
 def refusal(conditions: Iterable[Mapping[str, Any]]) -> Cause | None:
@@ -160,3 +157,11 @@ _LAST_LOG_HINT = "read its log: `aks-wasm workload logs NAME --previous`"
 _SHIM_HINT = "the shim is not on that node, or was lost when the node was repaired: `aks-wasm up` puts it back"
 _OPTIONS_HINT = "containerd before 1.7 passes no options on: take a node image with a newer one, or none for this shim"
 _ROOM_HINT = "is there a Wasm pool of that architecture with room? `aks-wasm status` shows them"
+_SANDBOX = {
+    "NoRuntime": (_RUNTIME_GRACE, _SHIM_HINT),
+    "NoShimBinary": (_RUNTIME_GRACE, _SHIM_HINT),
+    "ShimWrongArchitecture": (_RUNTIME_GRACE, _SHIM_HINT),
+    "ShimOptionsInvalid": (_OPTIONS_GRACE, _OPTIONS_HINT),
+    "ContainerdDown": (None, None),
+}
+"""By code: how long it must last, and the way out."""
