@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -68,6 +68,8 @@ class Shim:
         http_port: Where its HTTP server listens; None when the workload decides.
         preview: What preview pools bring for this very version.
         pinned: Whether the spec names this version; else it is the newest.
+        date: Day of its release, as `2026-06-12`.
+        proof: By fact (`sha256`, `engine`, `runs`, `preview`), where it was read and when.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Shim:
     http_port: int | None = None
     preview: PreviewRuntime | None = None
     pinned: bool = False
+    proof: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
 
     @property
     def runtime_class(self) -> str:
@@ -175,9 +178,15 @@ def _unverified(shim: Shim, place: str) -> Problem:
 
 @cache
 def _catalogue() -> dict[str, Any]:
+    shims: dict[str, Any] = _document()["shims"]
+    return shims
+
+
+@cache
+def _document() -> dict[str, Any]:
     text = files(__package__).joinpath("catalogue.yaml").read_text(encoding="utf-8")
-    catalogue: dict[str, Any] = yaml.safe_load(text)
-    return catalogue
+    document: dict[str, Any] = yaml.safe_load(text)
+    return document
 
 
 def _version(name: str, asked: str) -> str | None:
@@ -209,7 +218,7 @@ def _shim(entry: str | CustomShim) -> Shim:
                 data["location"].format(version=version, machine=_MACHINES[arch]),
                 data.get("sha256", {}).get(arch),
             )
-            for arch in _ARCHITECTURES
+            for arch in data.get("platforms", _ARCHITECTURES)
         ),
         runs=_runs(data["runs"]),
         probe=data["probe"],
@@ -220,7 +229,13 @@ def _shim(entry: str | CustomShim) -> Shim:
         http_port=data.get("http_port"),
         preview=_preview(preview) if preview else None,
         pinned=bool(asked),
+        proof={fact: _sources(names) for fact, names in data.get("proof", {}).items()},
     )
+
+
+def _sources(names: Iterable[str]) -> tuple[str, ...]:
+    every = _document()["sources"]
+    return tuple(f"{every[name]['what']} ({every[name]['date']})" for name in names)
 
 
 def _runs(data: Mapping[str, Any]) -> Runs:

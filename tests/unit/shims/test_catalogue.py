@@ -4,6 +4,9 @@ import re
 
 import pytest
 
+from aks_wasm.emulator.node.engines.spin import check_version
+from aks_wasm.emulator.node.engines.spin_manifest import SpinApplication
+from aks_wasm.emulator.node.errors import ShimError
 from aks_wasm.errors import SpecInvalid
 from aks_wasm.shims.catalogue import Shim, _catalogue, preview_shim, problems, select
 from aks_wasm.spec.models import CustomShim, ShimPlatform
@@ -51,6 +54,60 @@ def test_every_entry_of_the_catalogue_is_whole() -> None:
             assert platform.sha256 is None or re.fullmatch(r"[0-9a-f]{64}", platform.sha256)
 
 
+def test_every_fact_names_where_it_was_read_and_when() -> None:
+    for shim in every_shim():
+        stated = {"engine"} | ({"preview"} if shim.preview else set())
+        stated |= {"sha256"} if any(platform.sha256 for platform in shim.platforms) else set()
+        assert stated <= set(shim.proof), shim.handler
+        for sources in shim.proof.values():
+            assert sources
+            assert all(re.search(r" \(20\d\d-\d\d-\d\d\)$", source) for source in sources)
+        assert re.fullmatch(r"20\d\d-\d\d-\d\d", shim.date)
+
+
+def test_newer_versions_come_first() -> None:
+    for data in _catalogue().values():
+        dates = [str(version["date"]) for version in data["versions"].values()]
+        assert dates == sorted(dates, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("entry", "manifests", "triggers"),
+    [
+        ("spin@v0.15.1", (1, 2), ("http", "redis", "sqs", "command")),
+        ("spin@v0.8.0", (1,), ("http",)),
+    ],
+)
+def test_what_a_spin_shim_runs_is_what_its_sources_say(
+    entry: str, manifests: tuple[int, ...], triggers: tuple[str, ...]
+) -> None:
+    runs = select((entry,))[0].runs
+    assert runs is not None
+    assert (runs.spin_manifest, runs.triggers) == (manifests, triggers)
+
+
+def test_the_emulated_node_runs_exactly_the_applications_that_the_catalogue_says() -> None:
+    apps = {
+        ("command", 2): SpinApplication(2, "x", ("command",), (), ()),
+        ("http", 2): SpinApplication(2, "x", ("http",), (), ()),
+        ("http", 1): SpinApplication(1, "x", ("http",), (), ()),
+    }
+    for shim in every_shim():
+        if shim.name != "spin" or shim.runs is None:
+            continue
+        for (trigger, manifest), app in apps.items():
+            said = trigger in shim.runs.triggers and manifest in shim.runs.spin_manifest
+            assert runs_there(app, shim.version) == said, (shim.version, trigger, manifest)
+
+
+def runs_there(app: SpinApplication, version: str) -> bool:
+    try:
+        check_version(app, version)
+    except ShimError:
+        return False
+    return True
+
+
 def test_no_two_archives_have_the_same_sum() -> None:
     sums = [p.sha256 for shim in every_shim() for p in shim.platforms if p.sha256]
     assert len(sums) == len(set(sums))
@@ -83,7 +140,8 @@ def test_what_nobody_verified_is_not_installed_but_may_come_with_a_preview_pool(
     assert "SHA-256" in problem.message
     assert "custom entry" in (problem.hint or "")
     assert problems(("slight",), install=False) == []
-    assert problems(("spin", "wasmtime")) == []
+    assert problems(("spin", "wasmtime", "wasmedge")) == []
+    assert problems(("wasmtime@v0.6.0", "wasmer", "wws", "lunatic"))
 
 
 def test_a_custom_shim_gets_a_handler_of_its_own_or_the_one_it_names() -> None:
@@ -128,4 +186,4 @@ def test_preview_pools_bring_no_other_versions_and_no_other_shims() -> None:
     assert preview_shim(select((custom(),))[0]) is None
     brought = preview_shim(select(("spin",))[0])
     assert brought is not None
-    assert (brought.version, brought.probe) == ("v0.15.1", "serves")
+    assert (brought.version, brought.probe) == ("v0.15.1", "completes")

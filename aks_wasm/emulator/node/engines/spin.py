@@ -29,7 +29,7 @@ def run(config: ContainerConfig, report: Callable[..., None], watch: Watch) -> i
         ShimError: The manifest or a component can't be used.
     """
     application = parse_manifest(_manifest_text(config))
-    _check_version(application, config.shim_version)
+    check_version(application, config.shim_version)
     programs = Programs(Path(config.modules))
     if "command" in application.triggers:
         return _run_command(application, config, programs, report, watch)
@@ -67,7 +67,12 @@ def _manifest_text(config: ContainerConfig) -> str:
     raise ShimError(f'Failed to read manifest file "{MANIFEST}": No such file or directory (os error 2)')
 
 
-def _check_version(application: SpinApplication, shim_version: str) -> None:
+def check_version(application: SpinApplication, shim_version: str) -> None:
+    """Refuse what that version of the shim could not run.
+
+    Raises:
+        ShimError: In the shim's own words where it has some.
+    """
     version = _version(shim_version)
     if application.manifest_version == 2 and version < _MANIFEST_2_SINCE:
         raise ShimError(f"containerd-shim-spin {shim_version} (Spin 1) can't read spin_manifest_version = 2")
