@@ -140,24 +140,39 @@ class KubeClient:
             )
         )
 
-    def annotate(
-        self,
-        kind: str,
-        name: str,
-        annotations: Mapping[str, str | None],
-        namespace: str | None = None,
+    def merge(
+        self, kind: str, name: str, change: Mapping[str, Any], namespace: str | None = None, *, doing: str = "change"
     ) -> None:
-        """Set annotations; None removes one."""
+        """Change some fields of an object by a JSON merge patch (RFC 7386); None removes a field.
+
+        Args:
+            kind: As in manifests.
+            name: The object's name.
+            change: The fields, as in a manifest.
+            namespace: Its namespace.
+            doing: The verb for errors.
+        """
         self._json(
             _Call(
                 "PATCH",
                 KINDS[kind].path(namespace, name),
                 query={"fieldManager": FIELD_MANAGER},
-                body={"metadata": {"annotations": dict(annotations)}},
+                body=dict(change),
                 content_type=_MERGE_PATCH,
-                doing=f"annotate {kind} `{name}`",
+                doing=f"{doing} {kind} `{name}`",
             )
         )
+
+    def annotate(
+        self, kind: str, name: str, annotations: Mapping[str, str | None], namespace: str | None = None
+    ) -> None:
+        """Set annotations; None removes one."""
+        change = {"metadata": {"annotations": dict(annotations)}}
+        self.merge(kind, name, change, namespace, doing="annotate")
+
+    def label(self, kind: str, name: str, labels: Mapping[str, str | None], namespace: str | None = None) -> None:
+        """Set labels; None removes one."""
+        self.merge(kind, name, {"metadata": {"labels": dict(labels)}}, namespace, doing="label")
 
     def delete(self, kind: str, name: str, namespace: str | None = None, *, propagation: str = "Background") -> bool:
         """Delete an object; return False when there was none.

@@ -77,7 +77,10 @@ class ObservedNodePool:
 
 @dataclass(frozen=True)
 class ObservedCluster:
-    """A cluster as the service describes it. `state` is the service's word, `Succeeded` when it is at rest."""
+    """A cluster as the service describes it. `state` is the service's word, `Succeeded` when it is at rest.
+
+    `sku` is the service's word too: `Base`, or `Automatic` where it sets the rules; None where there is no such thing.
+    """
 
     name: str
     state: str
@@ -88,6 +91,7 @@ class ObservedCluster:
     running: bool = True
     api_server: str | None = None
     error: str | None = None
+    sku: str | None = None
 
     @property
     def owner(self) -> str | None:
@@ -147,6 +151,7 @@ class NodePoolRequest:
         arch: Wanted architecture; None when `vm_size` decides it.
         vm_size: None leaves the choice to the provider, among sizes of `arch`.
         count: Nodes now; with `min` and `max` only the start.
+        unlabel: Keys of labels to take off where the service keeps those that a request does not name.
     """
 
     name: str
@@ -161,6 +166,7 @@ class NodePoolRequest:
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[str, ...] = ()
     mode: Literal["System", "User"] = "User"
+    unlabel: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

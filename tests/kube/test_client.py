@@ -70,6 +70,16 @@ def test_lists_follow_pages_and_selectors(client: KubeClient, api: RunningApi, m
     assert [item["metadata"]["name"] for item in named] == ["page-3"]
 
 
+def test_labels_are_set_and_removed_and_other_fields_stay(client: KubeClient) -> None:
+    client.apply(config_map("labelled", a="1"))
+    client.label("ConfigMap", "labelled", {"a.dev/one": "1", "test": None}, "default")
+    client.merge("ConfigMap", "labelled", {"data": {"b": "2"}}, "default")
+    found = client.get("ConfigMap", "labelled", "default")
+    assert found is not None
+    assert found["metadata"]["labels"] == {"a.dev/one": "1"}
+    assert found["data"] == {"a": "1", "b": "2"}
+
+
 def test_annotations_are_set_and_removed(client: KubeClient) -> None:
     client.apply(config_map("marked"))
     client.annotate("ConfigMap", "marked", {"a.dev/one": "1", "a.dev/two": "2"}, "default")

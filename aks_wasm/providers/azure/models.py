@@ -101,7 +101,7 @@ def _scaling(request: NodePoolRequest) -> Document:
 def pool_change(live: Document, request: NodePoolRequest) -> Document | None:
     """Return the properties that bring a live pool to the request, or None when it is there already.
 
-    Only what the request names is changed; other labels and taints stay.
+    Only what the request names is changed; other labels and taints stay, but for those it takes off.
     """
     properties = live.get("properties") or {}
     wanted: Document = _scaling(request)
@@ -112,8 +112,9 @@ def pool_change(live: Document, request: NodePoolRequest) -> Document | None:
     else:
         wanted["count"] = request.count
     labels = properties.get("nodeLabels") or {}
-    if not request.labels.items() <= labels.items():
-        wanted["nodeLabels"] = {**labels, **request.labels}
+    changed = {key: value for key, value in {**labels, **request.labels}.items() if key not in request.unlabel}
+    if changed != labels:
+        wanted["nodeLabels"] = changed
     taints = properties.get("nodeTaints") or []
     if missing := [taint for taint in request.taints if taint not in taints]:
         wanted["nodeTaints"] = [*taints, *missing]
@@ -178,6 +179,7 @@ def observed_cluster(document: Document) -> ObservedCluster:
         running=(properties.get("powerState") or {}).get("code") != "Stopped",
         api_server=properties.get("fqdn") or properties.get("privateFQDN"),
         error=_error(properties),
+        sku=(document.get("sku") or {}).get("name"),
     )
 
 

@@ -122,6 +122,14 @@ def test_what_others_put_on_a_pool_stays() -> None:
     assert change["nodeLabels"] == {"a": "b", "other": "x", "c": "d"}
 
 
+def test_a_label_is_taken_off_and_the_others_stay() -> None:
+    live = live_pool(replace(WASM, labels={"a": "b", "mine": "1"}))
+    change = pool_change(live, replace(WASM, labels={"a": "b"}, unlabel=("mine",)))
+    assert change is not None
+    assert change["nodeLabels"] == {"a": "b"}
+    assert pool_change(live_pool(replace(WASM, labels={"a": "b"})), replace(WASM, unlabel=("mine",))) is None
+
+
 def test_scaling_changes_the_count_and_keeps_the_rest() -> None:
     change = pool_change(live_pool(osSKU="Ubuntu"), replace(WASM, count=5))
     assert change is not None
