@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import tempfile
+from collections.abc import Iterable
 from typing import Any
 
 import urllib3
@@ -19,6 +20,39 @@ from aks_wasm.kube.errors import bad_kubeconfig
 # Only what is harmless to repeat is repeated: reads, and writes that say the whole of what they want.
 _REPEATABLE = frozenset({"GET", "PATCH", "DELETE"})
 _BUSY = (429, 503)  # the API server's priority and fairness answers 429 with Retry-After
+_CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+
+
+class _Retries(urllib3.Retry):
+    """Retries that take a connection cut while TLS was being set up for what it is.
+
+    urllib3 counts every error of TLS as `other`, where a certificate that is not trusted belongs. A server that goes
+    down, or a load balancer in front of it, cuts connections at any moment.
+    """
+
+    def increment(self, *args: Any, **more: Any) -> _Retries:
+        """Return the retries that are left after one error or answer."""
+        error = more.get("error")
+        if isinstance(error, urllib3.exceptions.SSLError) and error.args and isinstance(error.args[0], _CUT):
+            more["error"] = urllib3.exceptions.ProtocolError("Connection aborted.", error.args[0])
+        return super().increment(*args, **more)
+
+
+class _SharedContext(ssl.SSLContext):
+    """A context that threads may set up connections with at the same time.
+
+    urllib3 sets the same ALPN protocols before each connection. OpenSSL frees the old list meanwhile, and a thread that
+    copies it at that moment sends a greeting that the server takes for broken: it hangs up.
+    """
+
+    _protocols: list[str] | None = None
+
+    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
+        """Set them, unless they are the same as before."""
+        wanted = list(alpn_protocols)
+        if wanted != self._protocols:
+            super().set_alpn_protocols(wanted)
+            self._protocols = wanted
 
 
 def open_connection(text: str) -> ApiClient:
@@ -29,7 +63,7 @@ def open_connection(text: str) -> ApiClient:
     """
     document = _document(text)
     configuration = Configuration()
-    configuration.retries = urllib3.Retry(
+    configuration.retries = _Retries(
         total=4,
         connect=2,
         read=2,
@@ -71,7 +105,7 @@ def _tls_context(configuration: Configuration) -> ssl.SSLContext | None:
     if not str(configuration.host).startswith("https"):
         return None
     # Not create_default_context(): from Python 3.13 on that is strict in ways the authorities of AKS are not.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = _SharedContext(ssl.PROTOCOL_TLS_CLIENT)
     if not configuration.verify_ssl:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
