@@ -39,6 +39,7 @@ class ProviderInfo:
         costs_money: Creating needs the user's consent.
         supports_arch: The architectures its nodes can have; the first is the default.
         adds_node_pools: Pools can be added to a cluster that is there; else they come with its creation only.
+        has_pools: Its nodes are in pools that the spec names; else they are just there.
         brings_shims: The provider puts the spec's shims on the nodes itself; else our installer does, in the cluster.
     """
 
@@ -52,6 +53,7 @@ class ProviderInfo:
     costs_money: bool
     supports_arch: tuple[Arch, ...] = ("amd64", "arm64")
     adds_node_pools: bool = True
+    has_pools: bool = True
     brings_shims: bool = False
 
 

@@ -32,6 +32,7 @@ class GivenCluster:
         keeps_on_failure=True,
         costs_money=False,
         adds_node_pools=False,
+        has_pools=False,
     )
 
     def __init__(self, kubeconfig: str) -> None:

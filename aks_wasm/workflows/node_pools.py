@@ -14,7 +14,7 @@ from aks_wasm.spec.checks import find_problems
 from aks_wasm.spec.models import ClusterSpec, NodePool
 from aks_wasm.steps.node_pool import DeleteNodePool, PutNodePool
 from aks_wasm.workflows.context import Run
-from aks_wasm.workflows.observe import refuse_foreign
+from aks_wasm.workflows.observe import existing_cluster
 from aks_wasm.workflows.prepare import prepare
 from aks_wasm.workflows.results import ActionResult, ListResult, camel
 from aks_wasm.workflows.states import node_pool_states
@@ -31,7 +31,7 @@ def add_node_pool(run: Run, pool: NodePool) -> ActionResult:
     Raises:
         UsageError: A pool of that name is there already.
     """
-    cluster = _cluster(run)
+    cluster = existing_cluster(run)
     if cluster.pool(pool.name) is not None:
         raise UsageError(
             f"there is a node pool `{pool.name}` already", code="PoolExists", hint="`nodepool scale` changes its size"
@@ -65,7 +65,7 @@ def scale_node_pool(
     Raises:
         UsageError: There is no such pool, or the size makes no sense.
     """
-    live = _pool(_cluster(run), name)
+    live = _pool(existing_cluster(run), name)
     if live.mode == "System" and count == 0:
         raise UsageError(f"the system pool `{name}` needs a node", hint="give at least `--count 1`")
     if (minimum is None) != (maximum is None) or (count is None and minimum is None):
@@ -74,7 +74,7 @@ def scale_node_pool(
         problem = Problem("min", f"`{minimum}` is above max `{maximum}`")
         raise SpecInvalid("the size", [problem])
     if (live.count, live.min, live.max) != (count if count is not None else live.count, minimum, maximum):
-        request = _as_request(live, count if count is not None else max(live.count, minimum or 0), minimum, maximum)
+        request = as_request(live, count if count is not None else max(live.count, minimum or 0), minimum, maximum)
         _run(run, Plan((PutNodePool(request, exists=True),)))
     return _answer(run, name)
 
@@ -85,7 +85,7 @@ def delete_node_pool(run: Run, name: str) -> ActionResult:
     Raises:
         Refused: It is the cluster's last system pool.
     """
-    cluster = _cluster(run)
+    cluster = existing_cluster(run)
     live = cluster.pool(name)
     if live is None:
         return ActionResult("NodePoolResult", f"nodepool/{name}", {"name": name, "state": "absent"})
@@ -97,16 +97,6 @@ def delete_node_pool(run: Run, name: str) -> ActionResult:
     return ActionResult("NodePoolResult", f"nodepool/{name}", {"name": name, "state": "deleted"})
 
 
-def _cluster(run: Run) -> ObservedCluster:
-    observed = run.provider.observe(run.spec)
-    refuse_foreign(observed, run.spec.name)
-    if observed.cluster is None:
-        raise UsageError(
-            f"there is no cluster `{run.spec.name}`", code="NoCluster", hint="`aks-wasm up` makes it from the file"
-        )
-    return observed.cluster
-
-
 def _pool(cluster: ObservedCluster, name: str) -> ObservedNodePool:
     live = cluster.pool(name)
     if live is None:
@@ -115,7 +105,8 @@ def _pool(cluster: ObservedCluster, name: str) -> ObservedNodePool:
     return live
 
 
-def _as_request(live: ObservedNodePool, count: int, minimum: int | None, maximum: int | None) -> NodePoolRequest:
+def as_request(live: ObservedNodePool, count: int, minimum: int | None, maximum: int | None) -> NodePoolRequest:
+    """Return the request that leaves a live pool as it is, but for its size."""
     return NodePoolRequest(
         name=live.name,
         arch=live.arch,

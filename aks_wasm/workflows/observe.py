@@ -5,10 +5,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from aks_wasm.errors import AksWasmError, NotAllowed, Refused
+from aks_wasm.errors import AksWasmError, NotAllowed, Refused, UsageError
 from aks_wasm.kube.workloads import owned_by
 from aks_wasm.plan.live import Key, LiveObjects
-from aks_wasm.providers.base import Observed
+from aks_wasm.providers.base import Observed, ObservedCluster
 from aks_wasm.workflows.context import Run
 
 KINDS = ("RuntimeClass", "DaemonSet", "Deployment", "Job", "Service", "Secret")
@@ -52,6 +52,22 @@ def observe_objects(run: Run) -> LiveObjects:
             for item in future.result()
         }
         return LiveObjects(objects, tuple(nodes.result()), reachable=True)
+
+
+def existing_cluster(run: Run) -> ObservedCluster:
+    """Return the cluster of the file.
+
+    Raises:
+        UsageError: There is none.
+        Refused: It is not ours.
+    """
+    observed = run.provider.observe(run.spec)
+    refuse_foreign(observed, run.spec.name)
+    if observed.cluster is None:
+        raise UsageError(
+            f"there is no cluster `{run.spec.name}`", code="NoCluster", hint="`aks-wasm up` makes it from the file"
+        )
+    return observed.cluster
 
 
 def refuse_foreign(observed: Observed, name: str) -> None:

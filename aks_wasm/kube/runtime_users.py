@@ -1,0 +1,83 @@
+"""Who asks for a RuntimeClass: workloads by their pod templates, pods by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aks_wasm.shims.labels import COMPONENT, MANAGED_BY, MANAGER, PART_OF, SYSTEM_NAMESPACE
+
+if TYPE_CHECKING:
+    from aks_wasm.kube.client import KubeClient
+
+TEMPLATED = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob")
+_OURS_INSIDE = ("shim-probe", "shim-verify")
+_ENDED = ("Succeeded", "Failed")
+
+
+@dataclass(frozen=True)
+class User:
+    """An object that asks for a RuntimeClass.
+
+    Attributes:
+        kind: `Pod`, or one of TEMPLATED.
+        runs: Whether it is a pod that has not ended.
+        owner: The cluster's name in our marks, None when it is not ours.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    runtime_class: str
+    runs: bool
+    owner: str | None
+
+    def __str__(self) -> str:
+        return f"{self.kind.lower()}/{self.name}" + (f" in {self.namespace}" if self.namespace != "default" else "")
+
+
+def users_of(client: KubeClient, runtime_classes: Iterable[str]) -> tuple[User, ...]:
+    """Return every workload and pod of the cluster that asks for one of these, our own probes apart."""
+    asked = frozenset(runtime_classes)
+    kinds = (*TEMPLATED, "Pod")
+    with ThreadPoolExecutor(len(kinds), thread_name_prefix="users") as threads:
+        listed = dict(zip(kinds, threads.map(client.list, kinds), strict=True))
+    return tuple(
+        _user(kind, thing)
+        for kind, things in listed.items()
+        for thing in things
+        if _pod_spec(kind, thing).get("runtimeClassName") in asked and not _is_probe(thing)
+    )
+
+
+def running(users: Iterable[User]) -> list[User]:
+    """Return the pods among them that have not ended."""
+    return [user for user in users if user.runs]
+
+
+def _user(kind: str, thing: Mapping[str, Any]) -> User:
+    labels = thing["metadata"].get("labels") or {}
+    return User(
+        kind=kind,
+        namespace=str(thing["metadata"].get("namespace", "")),
+        name=str(thing["metadata"]["name"]),
+        runtime_class=str(_pod_spec(kind, thing)["runtimeClassName"]),
+        runs=kind == "Pod" and thing.get("status", {}).get("phase") not in _ENDED,
+        owner=labels.get(PART_OF) if labels.get(MANAGED_BY) == MANAGER else None,
+    )
+
+
+def _pod_spec(kind: str, thing: Mapping[str, Any]) -> Mapping[str, Any]:
+    spec: Mapping[str, Any] = thing.get("spec") or {}
+    if kind == "CronJob":
+        spec = (spec.get("jobTemplate") or {}).get("spec") or {}
+    if kind == "Pod":
+        return spec
+    return (spec.get("template") or {}).get("spec") or {}
+
+
+def _is_probe(thing: Mapping[str, Any]) -> bool:
+    labels = thing["metadata"].get("labels") or {}
+    return thing["metadata"].get("namespace") == SYSTEM_NAMESPACE and labels.get(COMPONENT) in _OURS_INSIDE

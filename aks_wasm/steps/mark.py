@@ -1,0 +1,58 @@
+"""The marks that send the installer to nodes: on the pool where there is a service to tell, else on each node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from aks_wasm.providers.base import NodePoolRequest
+from aks_wasm.steps.step import StepContext
+
+_AT_ONCE = 8  # nodes
+
+
+@dataclass(frozen=True)
+class MarkPool:
+    """Put labels on a node pool, or take them off; its nodes, those to come too, get them from the service."""
+
+    request: NodePoolRequest
+    depends_on: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """`node-pool/NAME`."""
+        return f"node-pool/{self.request.name}"
+
+    def describe(self) -> str:
+        """Name the pool."""
+        verb = "take our marks off" if self.request.unlabel else "mark"
+        return f"{verb} the node pool `{self.request.name}`"
+
+    def run(self, context: StepContext) -> str | None:
+        """Bring the pool to the request and wait."""
+        context.provider.put_node_pool(context.spec, self.request, context.patience())
+        return None
+
+
+@dataclass(frozen=True)
+class MarkNodes:
+    """Set labels on nodes through the cluster's API; None takes one off."""
+
+    nodes: tuple[str, ...]
+    labels: Mapping[str, str | None]
+    name: str = "nodes"
+    depends_on: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        """Say how many nodes."""
+        verb = "mark" if any(self.labels.values()) else "take our marks off"
+        return f"{verb} {len(self.nodes)} {'node' if len(self.nodes) == 1 else 'nodes'}"
+
+    def run(self, context: StepContext) -> str | None:
+        """Label them side by side; a node that has gone meanwhile needs no label."""
+        client = context.connect()
+        there = {node["metadata"]["name"] for node in client.list("Node")}
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="mark") as threads:
+            list(threads.map(lambda node: client.label("Node", node, self.labels), there.intersection(self.nodes)))
+        return ", ".join(sorted(there.intersection(self.nodes)))
