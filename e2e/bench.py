@@ -17,6 +17,7 @@ from e2e.places import Places
 from e2e.recipes import ALL
 from e2e.recipes.apps import APPS
 from e2e.recipes.go_programs import ETCD, KIND, KUBERNETES, RUNC_FIT
+from e2e.recipes.installer_image import INSTALLER_IMAGE
 from e2e.recipes.shim import BINARY, SHIM
 
 PACKAGES = (
@@ -101,8 +102,9 @@ class Bench:
         docker.unlink(missing_ok=True)
         docker.symlink_to("/usr/bin/docker")  # another client in PATH may be too new for Debian's engine
         self.places.apps.mkdir(parents=True, exist_ok=True)
-        for file in folder_of(APPS, self.places).iterdir():
-            _link(file, self.places.apps / file.name)
+        for recipe in (APPS, INSTALLER_IMAGE):
+            for file in folder_of(recipe, self.places).iterdir():
+                _link(file, self.places.apps / file.name)
 
 
 def refuse_unfit_machine() -> None:
