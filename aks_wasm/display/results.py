@@ -68,6 +68,8 @@ def render_table(table: Table, width: int) -> str:
     if not table.rows:
         return f"{title}nothing\n"
     rows = [tuple(one_line(cell) or "-" for cell in row) for row in table.rows]
+    if table.upright:
+        return title + "\n".join(_record(table.columns, row) for row in rows)
     widths = [max(len(row[column]) for row in [table.columns, *rows]) for column in range(len(table.columns))]
     before_last = sum(widths[:-1]) + len(GAP) * (len(widths) - 1)
     if before_last + widths[-1] > width and (len(rows) == 1 or before_last + NARROWEST_TEXT > width):

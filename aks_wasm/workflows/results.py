@@ -10,11 +10,19 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True)
 class Table:
-    """Rows for people. `title` is None when there is only one table."""
+    """Rows for people.
+
+    Attributes:
+        columns: The headings.
+        rows: The cells.
+        title: None when there is only one table.
+        upright: Whether each row is shown as lines of heading and cell, never wrapped: for text that is to be copied.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     title: str | None = None
+    upright: bool = False
 
 
 class Result(Protocol):
