@@ -14,15 +14,29 @@ POOL_ROUTE = "aks-wasm.dev/pool-route"
 """Node label: `wasi-preview` or `shim`."""
 
 SHIMS = "aks-wasm.dev/shims"
-"""Node label: `installed` where our installer works. Like the one above it is set on the pool through the API, so that
-the autoscaler knows it of a pool at zero (Azure/AKS#2586)."""
+"""Node label: `installed` where our installer is to work. Like the one above it is set on the pool through the API, so
+that the autoscaler knows it of a pool at zero (Azure/AKS#2586)."""
 
 INSTALLED = "installed"
+
+READY = "ready"
+"""Value of the labels that `ready_label` names."""
 
 PROOF = "aks-wasm.dev/proof"
 """Node annotation: what a probe has proved on this boot of the node."""
 
 SYSTEM_NAMESPACE = "aks-wasm-system"
+
+
+def ready_label(handler: str) -> str:
+    """Return the node label that says `ready` once a probe ran through this handler on that very node.
+
+    Our RuntimeClasses select on it. The installer sets and removes it with the kubelet's own credential, which may
+    write only to its own node; where no installer works, the command line does, after its own probe. Pools whose
+    autoscaler may go down to no node have it from the pool itself: the autoscaler starts a first node only when the
+    pool's labels fit the pod. There the kubelet's repeated tries bridge the seconds until the installer is done.
+    """
+    return f"handler.aks-wasm.dev/{handler}"
 
 
 def owned(owner: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ SPOT_TAINT = "kubernetes.azure.com/scalesetpriority=spot:NoSchedule"
 
 
 def shim_runtime_class(shim: Shim, *, owner: str, taints: Iterable[str]) -> dict[str, Any]:
-    """Return the RuntimeClass of a shim that we installed.
+    """Return the RuntimeClass of a shim that we installed; it sends pods to nodes on which the shim is proved.
 
     Args:
         shim: The shim.
@@ -24,6 +24,16 @@ def shim_runtime_class(shim: Shim, *, owner: str, taints: Iterable[str]) -> dict
         taints: `key=value:Effect` of the pools that have it.
     """
     return _runtime_class(shim.runtime_class, shim.handler, {SHIMS: INSTALLED}, owner, taints)
+
+
+def probe_class_name(handler: str) -> str:
+    """Return the name of the RuntimeClass that probes of a handler use."""
+    return f"aks-wasm-probe-{handler}"
+
+
+def probe_runtime_class(shim: Shim, *, owner: str, taints: Iterable[str]) -> dict[str, Any]:
+    """Return the RuntimeClass of the probes: the same handler on any node, since a probe comes before its proof."""
+    return _runtime_class(probe_class_name(shim.handler), shim.handler, {}, owner, taints)
 
 
 def preview_runtime_class(preview: PreviewRuntime, *, owner: str, taints: Iterable[str]) -> dict[str, Any]:
@@ -46,11 +56,12 @@ def tolerations(taints: Iterable[str]) -> list[dict[str, str]]:
 def _runtime_class(
     name: str, handler: str, selector: dict[str, str], owner: str, taints: Iterable[str]
 ) -> dict[str, Any]:
+    # The toleration lets Wasm pods onto the pool, the selector keeps them off others (Azure/AKS#2695).
+    scheduling = {"nodeSelector": selector} if selector else {}
     return {
         "apiVersion": "node.k8s.io/v1",
         "kind": "RuntimeClass",
         "metadata": {"name": name, "labels": owned(owner)},
         "handler": handler,
-        # The toleration lets Wasm pods onto the pool, the selector keeps them off others (Azure/AKS#2695).
-        "scheduling": {"nodeSelector": selector, "tolerations": tolerations(taints)},
+        "scheduling": {**scheduling, "tolerations": tolerations(taints)},
     }

@@ -10,7 +10,7 @@ from aks_wasm.errors import ServiceError
 from aks_wasm.kube.workloads import Placement, workload_manifests
 from aks_wasm.providers.base import ChosenRoute
 from aks_wasm.shims.catalogue import NO_SHIM, Shim, preview_shim
-from aks_wasm.shims.installer import INSTALLER, manifests
+from aks_wasm.shims.installer import INSTALLER, Installation
 from aks_wasm.shims.labels import pool_labels
 from aks_wasm.shims.runtime_class import preview_runtime_class, shim_runtime_class
 from aks_wasm.spec.models import ClusterSpec, SecretValue, Workload
@@ -90,7 +90,7 @@ class Wanted:
     def runtime_manifests(self, routes: Routes) -> list[Manifest]:
         """Return the RuntimeClasses, and the installer where a pool needs it; the namespace first."""
         ours = tuple(name for name, route in routes.items() if self.installs_on(route))
-        installer = manifests(self.spec.name, self.shims, self._taints(ours))
+        installer = Installation(self.spec.name, self.shims, tuple(self._taints(ours))).manifests()
         if not ours or not self.installer:  # probes live in the installer's namespace
             installer = [manifest for manifest in installer if manifest["kind"] == "Namespace"]
         return [*installer, *(runtime.manifest for runtime in self.runtimes(routes))]

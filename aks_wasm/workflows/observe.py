@@ -9,9 +9,14 @@ from aks_wasm.errors import AksWasmError, NotAllowed, Refused, UsageError
 from aks_wasm.kube.workloads import owned_by
 from aks_wasm.plan.live import Key, LiveObjects
 from aks_wasm.providers.base import Observed, ObservedCluster
+from aks_wasm.shims.installer import INSTALLER
+from aks_wasm.shims.labels import COMPONENT
 from aks_wasm.workflows.context import Run
 
-KINDS = ("RuntimeClass", "DaemonSet", "Deployment", "Job", "Service", "Secret")
+KINDS = ("RuntimeClass", "DaemonSet", "Deployment", "Job", "Service", "Secret", "ConfigMap", "Lease")
+"""What is listed at each look. Accounts and roles are not: they are put right together with what else differs."""
+
+_SMALL = {"ConfigMap": f"{COMPONENT}={INSTALLER}"}  # not the parts of binaries, which may be large
 
 
 def observe(run: Run) -> tuple[Observed, LiveObjects]:
@@ -45,7 +50,8 @@ def observe_objects(run: Run) -> LiveObjects:
     labels = owned_by(run.spec.name)
     with ThreadPoolExecutor(len(KINDS) + 1, thread_name_prefix="observe") as threads:
         nodes = threads.submit(client.list, "Node")
-        listed = {kind: threads.submit(client.list, kind, labels=labels) for kind in KINDS}
+        selectors = {kind: ",".join(filter(None, (labels, _SMALL.get(kind)))) for kind in KINDS}
+        listed = {kind: threads.submit(client.list, kind, labels=selectors[kind]) for kind in KINDS}
         objects: dict[Key, Any] = {
             (kind, item["metadata"].get("namespace"), item["metadata"]["name"]): item
             for kind, future in listed.items()

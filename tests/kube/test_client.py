@@ -15,7 +15,7 @@ from aks_wasm.kube.client import KubeClient
 from aks_wasm.kube.matching import APPLIED, matches
 from aks_wasm.kube.workloads import Placement, workload_manifests
 from aks_wasm.shims.catalogue import select
-from aks_wasm.shims.installer import manifests as installer_manifests
+from aks_wasm.shims.installer import Installation
 from aks_wasm.shims.runtime_class import shim_runtime_class
 from aks_wasm.spec.models import SecretValue, Workload
 from tests.kube.running_api import RunningApi, client_of
@@ -105,7 +105,7 @@ def test_what_we_apply_matches_what_comes_back(client: KubeClient) -> None:
     env: dict[str, Any] = {"A": "", "B": 2, "KEY": SecretValue(from_environment="KEY")}
     shims = select(("spin", "wasmtime"))
     wanted = [
-        *installer_manifests("demo", shims, ["aks-wasm.dev/wasm=true:NoSchedule"]),
+        *Installation("demo", shims, ("aks-wasm.dev/wasm=true:NoSchedule",)).manifests(),
         *(shim_runtime_class(shim, owner="demo", taints=[]) for shim in shims),
     ]
     for kind in ("service", "job"):

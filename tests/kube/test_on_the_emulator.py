@@ -14,7 +14,7 @@ from aks_wasm.kube.client import KubeClient
 from aks_wasm.kube.conditions import endpoint_of, wait_for
 from aks_wasm.kube.workloads import Placement, workload_manifests
 from aks_wasm.shims.catalogue import Shim, select
-from aks_wasm.shims.installer import manifests
+from aks_wasm.shims.installer import Installation
 from aks_wasm.shims.labels import INSTALLED, SHIMS, SYSTEM_NAMESPACE
 from aks_wasm.shims.probe import probe_manifest, proof, proved
 from aks_wasm.shims.runtime_class import shim_runtime_class
@@ -38,7 +38,7 @@ class WasmCluster:
         emulator.control("PUT", "clusters/kube-tests", {"pools": [pool]})
         config = emulator.control("GET", "clusters/kube-tests/kubeconfig")
         self.client = KubeClient.from_kubeconfig(config if isinstance(config, str) else yaml.safe_dump(config))
-        wanted = manifests("kube-tests", (SPIN, WASMTIME), [TAINT])
+        wanted = Installation("kube-tests", (SPIN, WASMTIME), (TAINT,)).manifests()
         for manifest in [
             *wanted,
             *(shim_runtime_class(s, owner="kube-tests", taints=[TAINT]) for s in (SPIN, WASMTIME)),
