@@ -34,10 +34,12 @@ DEFAULT_TIMEOUT = "45m"  # an AKS cluster takes 4 to 10 minutes, a slow region w
 SHOW_CURSOR = b"\x1b[?25h\n"  # the live display hides it
 
 
-def _open_run(settings: Settings, spec: ClusterSpec, emit: EventSink, clock: Clock, timeout: float) -> Run:
+def _open_run(
+    settings: Settings, spec: ClusterSpec, emit: EventSink, clock: Clock, timeout: float, kubeconfig: str | None = None
+) -> Run:
     from aks_wasm.workflows.context import Run
 
-    return Run.open(settings, spec, emit, clock, timeout)
+    return Run.open(settings, spec, emit, clock, timeout, kubeconfig=kubeconfig)
 
 
 def _system_clock() -> Clock:
@@ -185,13 +187,20 @@ class AppContext:
 
     def run(self) -> Run:
         """Load the spec and open its provider; from here on Ctrl+C ends waits in order."""
+        return self._begin(self.spec)
+
+    def run_on(self, kubeconfig: str, spec: ClusterSpec) -> Run:
+        """Open the cluster of a kubeconfig (YAML); the spec says in whose name, and what is to be on it."""
+        return self._begin(lambda: spec, kubeconfig=kubeconfig)
+
+    def _begin(self, load: Callable[[], ClusterSpec], **more: str) -> Run:
         from aks_wasm.cli.logs import quieten_libraries
 
         # Before anything else: a bad option must not cost a request.
         timeout, _, _ = self.timeout, self.output, self.progress
-        spec = self.spec()
+        spec = load()
         quieten_libraries(debug=self.options.debug)
-        self.current = self.open_run(self.settings, spec, self.emit, self.clock, timeout)
+        self.current = self.open_run(self.settings, spec, self.emit, self.clock, timeout, **more)
         self.interrupts.in_order = True
         return self.current
 

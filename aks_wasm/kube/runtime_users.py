@@ -25,6 +25,7 @@ class User:
         kind: `Pod`, or one of TEMPLATED.
         runs: Whether it is a pod that has not ended.
         owner: The cluster's name in our marks, None when it is not ours.
+        controlled: Whether something else made it, as a Deployment makes pods.
     """
 
     kind: str
@@ -33,6 +34,7 @@ class User:
     runtime_class: str
     runs: bool
     owner: str | None
+    controlled: bool = False
 
     def __str__(self) -> str:
         return f"{self.kind.lower()}/{self.name}" + (f" in {self.namespace}" if self.namespace != "default" else "")
@@ -66,6 +68,7 @@ def _user(kind: str, thing: Mapping[str, Any]) -> User:
         runtime_class=str(_pod_spec(kind, thing)["runtimeClassName"]),
         runs=kind == "Pod" and thing.get("status", {}).get("phase") not in _ENDED,
         owner=labels.get(PART_OF) if labels.get(MANAGED_BY) == MANAGER else None,
+        controlled=bool(thing["metadata"].get("ownerReferences")),
     )
 
 

@@ -137,6 +137,11 @@ def problems(entries: Iterable[str | CustomShim], *, install: bool = True) -> li
     return found
 
 
+def every_version() -> tuple[Shim, ...]:
+    """Return every version of every shim that we know by name."""
+    return tuple(_shim(f"{name}@{version}") for name, data in _catalogue().items() for version in data["versions"])
+
+
 def preview_shim(shim: Shim) -> Shim | None:
     """Return the version of a shim that preview pools bring; None when they bring none, or not the one asked for."""
     if shim.preview is not None or shim.pinned:

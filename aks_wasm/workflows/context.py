@@ -67,11 +67,21 @@ class Run:
     connect: Callable[[], KubeClient] = field(kw_only=True)
 
     @classmethod
-    def open(cls, settings: Settings, spec: ClusterSpec, emit: EventSink, clock: Clock, timeout: float) -> Run:
-        """Open the provider that the spec's target names."""
+    def open(
+        cls,
+        settings: Settings,
+        spec: ClusterSpec,
+        emit: EventSink,
+        clock: Clock,
+        timeout: float,
+        *,
+        kubeconfig: str | None = None,
+    ) -> Run:
+        """Open the provider that the spec's target names, or the cluster that a kubeconfig (YAML) leads to."""
+        from aks_wasm.providers.given import GivenCluster
         from aks_wasm.providers.registry import open_provider
 
-        provider = open_provider(spec, settings, emit)
+        provider = open_provider(spec, settings, emit) if kubeconfig is None else GivenCluster(kubeconfig)
         return cls(settings, spec, provider, emit, clock, timeout, connect=ClusterConnection(provider, spec))
 
     def close(self) -> None:

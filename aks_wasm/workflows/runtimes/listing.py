@@ -1,0 +1,96 @@
+"""`runtime list`: every RuntimeClass of the cluster, whose it is, where it works, who uses it. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from aks_wasm.kube.runtime_users import User, running, users_of
+from aks_wasm.shims.catalogue import Shim
+from aks_wasm.shims.installer import INSTALLER, shims_of
+from aks_wasm.shims.labels import MANAGED_BY, MANAGER, PART_OF, READY, SYSTEM_NAMESPACE, owned, ready_label
+from aks_wasm.shims.preview import preview_of
+from aks_wasm.shims.probe import proved
+from aks_wasm.shims.runtime_class import probe_class_name
+from aks_wasm.workflows.runtimes.answers import RuntimeClassList, RuntimeClassState
+from aks_wasm.workflows.runtimes.site import Node, Site, is_marked, labels_of, name_of
+
+_OTHERS = {
+    "runtime.spinkube.dev": "runtime-class-manager",
+    "core.spinkube.dev": "SpinKube",
+}
+_KWASM = "kwasm.sh/kwasm-provisioned"  # the label that kwasm-operator puts on nodes it has worked on
+_SHOWN_PODS = 3
+
+
+def list_runtimes(site: Site) -> RuntimeClassList:
+    """Return the RuntimeClasses, ours first; those of our own probes are left out."""
+    client = site.run.connect()
+    with ThreadPoolExecutor(3, thread_name_prefix="list") as threads:
+        listed = threads.submit(client.list, "RuntimeClass")
+        nodes = threads.submit(client.list, "Node")
+        installer = threads.submit(client.get, "ConfigMap", INSTALLER, SYSTEM_NAMESPACE)
+        classes = [found for found in listed.result() if not _is_of_probes(found)]
+        shims = {shim.handler: shim for shim in shims_of(installer.result() or {})}
+    users = users_of(client, map(name_of, classes))
+    owner = site.run.spec.name
+    states = [_state(found, shims, nodes.result(), users, owner) for found in classes]
+    return RuntimeClassList(tuple(sorted(states, key=lambda state: (state.made_by != MANAGER, state.name))))
+
+
+def _state(
+    found: Mapping[str, Any], shims: Mapping[str, Shim], nodes: Sequence[Node], users: Sequence[User], owner: str
+) -> RuntimeClassState:
+    name, handler = name_of(found), str(found["handler"])
+    selector = (found.get("scheduling") or {}).get("nodeSelector") or {}
+    ours = owned(owner).items() <= labels_of(found).items()
+    shim = shims.get(handler) if ours else None
+    preview = preview_of(name, handler)
+    if shim is not None:
+        fitting = [node for node in nodes if is_marked(node)]
+        ready: int | None = sum(labels_of(node).get(ready_label(handler)) == READY for node in fitting)
+    else:
+        fitting = [node for node in nodes if selector.items() <= labels_of(node).items()]
+        version = preview.version if preview else ""
+        ready = sum(proved(node, name, version) for node in fitting) if ours else None
+    return RuntimeClassState(
+        runtime_class=name,
+        shim=shim.name if shim else preview.name if preview else None,
+        version=shim.version if shim else preview.version if preview else None,
+        handler=handler,
+        made_by=_made_by(found, nodes, ours=ours),
+        ready=ready,
+        nodes=len(fitting),
+        used_by=_used_by([user for user in users if user.runtime_class == name]),
+    )
+
+
+def _used_by(users: Sequence[User]) -> tuple[str, ...]:
+    """Name workloads; pods only where no workload stands behind them, and then the first few."""
+    workloads = [str(user) for user in users if user.kind != "Pod"]
+    bare = [str(user) for user in running(users) if not user.controlled]
+    more = [f"{len(bare) - _SHOWN_PODS} more pods"] if len(bare) > _SHOWN_PODS else []
+    return (*workloads, *bare[:_SHOWN_PODS], *more)
+
+
+def _made_by(found: Mapping[str, Any], nodes: Sequence[Node], *, ours: bool) -> str:
+    if ours:
+        return MANAGER
+    labels = labels_of(found)
+    if labels.get(MANAGED_BY) == MANAGER:
+        return f"{MANAGER} of {labels.get(PART_OF)}"
+    for reference in found["metadata"].get("ownerReferences") or ():
+        group = str(reference.get("apiVersion", "")).partition("/")[0]
+        if group in _OTHERS:
+            return _OTHERS[group]
+    selector = (found.get("scheduling") or {}).get("nodeSelector") or {}
+    if any(key.startswith("kubernetes.azure.com/") for key in selector) or preview_of(name_of(found), found["handler"]):
+        return "AKS preview"
+    if any(_KWASM in labels_of(node) for node in nodes):
+        return "KWasm"
+    return labels.get(MANAGED_BY) or "others"
+
+
+def _is_of_probes(found: Mapping[str, Any]) -> bool:
+    return labels_of(found).get(MANAGED_BY) == MANAGER and name_of(found) == probe_class_name(str(found["handler"]))
