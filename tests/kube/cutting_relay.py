@@ -17,18 +17,23 @@ class CuttingRelay(ThreadedServer):
         self._upstream = upstream
         self._cuts = cuts
         self._after = after
+        self._connections: list[asyncio.Task[None]] = []
 
     async def open(self) -> int:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
         self._server.close()
         await self._server.wait_closed()
+        await asyncio.gather(*self._connections, return_exceptions=True)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
         pieces = self._after if self.accepted <= self._cuts else None
+        self._connections.append(asyncio.create_task(self._serve(reader, writer, pieces)))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pieces: int | None) -> None:
         upstream_reader, upstream = await asyncio.open_connection("127.0.0.1", self._upstream)
         back = asyncio.create_task(_copy(upstream_reader, writer))
         await _copy(reader, upstream, pieces)
