@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aks_wasm.errors import AksWasmError, WorkloadFailed
@@ -123,6 +124,18 @@ class _Watch:
         return Seen(f"{seen.state}; {causes[0].message}", pause=seen.pause)
 
 
+def why_not_ready(client: KubeClient, live: Manifest) -> str | None:
+    """Return in one sentence why the pods of a Deployment or Job that was read don't run; None when nothing says so."""
+    if is_ready(live):
+        return None
+    failed = _failed_job(client, live) if live["kind"] == "Job" else None
+    causes = [failed] if failed else _causes(client, live)
+    if not causes:
+        return None
+    pod = f" (pod `{causes[0].pod}`)" if causes[0].pod else ""
+    return f"{causes[0].message}{pod}"
+
+
 def failure(client: KubeClient, what: str, live: Manifest, cause: Cause) -> WorkloadFailed:
     """Return the error for a cause, with the last lines of the log that says more."""
     pod = f" (pod `{cause.pod}`)" if cause.pod else ""
@@ -224,14 +237,21 @@ def _end_of_failure(job: Manifest) -> Manifest | None:
     return next((c for c in conditions if c["type"] == "Failed" and c.get("status") == "True"), None)
 
 
+def _failed_job(client: KubeClient, live: Manifest) -> Cause | None:
+    """Return why a Job has given up, from its pods where they still say so; None when it has not."""
+    condition = _end_of_failure(live)
+    if condition is None:
+        return None
+    said = f"{condition.get('reason', 'Failed')}: {condition.get('message', '')}".rstrip(": ")
+    own = [cause for cause in _causes(client, live) if cause.container]
+    if not own:
+        return Cause("JobFailed", f"it failed: {said}", 0.0)
+    return replace(own[0], code="JobFailed", message=f"it failed: {own[0].message} ({said})", grace=0.0)
+
+
 def _job_or_failure(client: KubeClient, live: Manifest) -> Seen[dict[str, Any]]:
-    if (condition := _end_of_failure(live)) is not None:
-        said = f"{condition.get('reason', 'Failed')}: {condition.get('message', '')}".rstrip(": ")
-        own = [cause for cause in _causes(client, live) if cause.container]
-        cause = own[0] if own else Cause("JobFailed", said)
-        ended = f"it failed: {cause.message} ({said})" if own else f"it failed: {said}"
-        final = Cause("JobFailed", ended, 0.0, cause.hint, cause.pod, cause.container, cause.previous)
-        raise failure(client, f"Job `{live['metadata']['name']}`", live, final)
+    if (cause := _failed_job(client, live)) is not None:
+        raise failure(client, f"Job `{live['metadata']['name']}`", live, cause)
     return _job(live)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aks_wasm.kube.conditions import endpoint_of, is_ready
@@ -84,23 +84,32 @@ def runtime_states(wanted: Wanted, observed: Observed, live: LiveObjects) -> tup
     return tuple(states)
 
 
-def workload_states(live: LiveObjects) -> tuple[WorkloadState, ...]:
-    """Return the workloads that carry our mark."""
+def workload_states(
+    live: LiveObjects, why: Callable[[Mapping[str, Any]], str | None] = lambda _live: None
+) -> tuple[WorkloadState, ...]:
+    """Return the workloads that carry our mark.
+
+    Args:
+        live: What was seen.
+        why: Tells of a Deployment or Job that is not ready what keeps it from being so.
+    """
     states = []
     for kind in ("Deployment", "Job"):
         for found in live.of_kind(kind):
             name = str(found["metadata"].get("labels", {}).get(NAME, found["metadata"]["name"]))
             service = live.objects.get(("Service", found["metadata"].get("namespace"), name))
+            answers = service is None or is_ready(service)
             states.append(
                 WorkloadState(
                     name=name,
                     kind="job" if kind == "Job" else "service",
                     shim=(found["metadata"].get("annotations") or {}).get(SHIM_ANNOTATION, "none"),
-                    ready=is_ready(found) and (service is None or is_ready(service)),
+                    ready=is_ready(found) and answers,
                     replicas=_replicas(found),
                     endpoint=endpoint_of(service)
                     if service and service["spec"].get("type") == "LoadBalancer"
                     else None,
+                    message=why(found) or (None if answers else "its service has no address yet"),
                 )
             )
     return tuple(sorted(states, key=lambda state: state.name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aks_wasm.kube.conditions import why_not_ready
 from aks_wasm.plan.live import LiveObjects
 from aks_wasm.shims.catalogue import select
 from aks_wasm.steps.wanted import Wanted
@@ -20,7 +21,7 @@ def status(run: Run) -> ClusterResult:
     wanted = _wanted(run, live)
     pools = node_pool_states(observed)
     runtimes = runtime_states(wanted, observed, live)
-    workloads = (*workload_states(live), *_absent(run, live))
+    workloads = (*explained(run, live), *_absent(run, live))
     cluster = cluster_state(run.spec, observed)
     ok = (
         cluster.state == "Succeeded"
@@ -31,6 +32,11 @@ def status(run: Run) -> ClusterResult:
     return ClusterResult(
         "StatusResult", ok=ok, cluster=cluster, node_pools=pools, runtimes=runtimes, workloads=workloads
     )
+
+
+def explained(run: Run, live: LiveObjects) -> tuple[WorkloadState, ...]:
+    """Return the workloads with what keeps those that are not ready from being so, read from their pods and events."""
+    return workload_states(live, lambda workload: why_not_ready(run.connect(), workload))
 
 
 def _absent(run: Run, live: LiveObjects) -> list[WorkloadState]:

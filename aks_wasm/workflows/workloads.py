@@ -18,11 +18,12 @@ from aks_wasm.workflows.context import Run
 from aks_wasm.workflows.observe import observe_objects
 from aks_wasm.workflows.results import ActionResult, ListResult, WorkloadState
 from aks_wasm.workflows.states import workload_states
+from aks_wasm.workflows.status import explained
 
 
 def list_workloads(run: Run) -> ListResult:
     """Return the workloads with their state and endpoint."""
-    return ListResult("WorkloadList", "workload", workload_states(observe_objects(run)))
+    return ListResult("WorkloadList", "workload", explained(run, observe_objects(run)))
 
 
 def logs(run: Run, name: str, *, follow: bool, tail: int | None, previous: bool) -> Iterator[str]:

@@ -8,7 +8,7 @@ import pytest
 from aks_wasm.emulator.cluster.store import Store
 from aks_wasm.errors import Interrupted, TimedOut, Unreachable, WorkloadFailed
 from aks_wasm.kube.client import KubeClient
-from aks_wasm.kube.conditions import endpoint_of, is_ready, wait_for, wait_gone
+from aks_wasm.kube.conditions import endpoint_of, is_ready, wait_for, wait_gone, why_not_ready
 from aks_wasm.kube.outages import wait_until_reachable
 from aks_wasm.kube.workloads import Placement, workload_manifests
 from aks_wasm.spec.models import Workload
@@ -171,6 +171,9 @@ def test_an_image_that_is_not_there_ends_the_wait_at_once(api: RunningApi, clien
     assert caught.value.code == "ImageUnknown"
     assert "(pod `noimage-a`)" in caught.value.message
     assert situation.clock.time == 0
+    assert (
+        why_not_ready(client, situation.live()) == "the image `i:1` cannot be pulled: i:1: not found (pod `noimage-a`)"
+    )
 
 
 def test_a_node_without_the_runtime_is_given_its_grace_and_then_named(api: RunningApi, client: KubeClient) -> None:
@@ -263,6 +266,10 @@ def test_a_job_that_failed_says_why_with_its_log(api: RunningApi, client: KubeCl
     assert caught.value.code == "JobFailed"
     assert "BackoffLimitExceeded" in caught.value.message
     assert caught.value.details == "cannot open file"
+    told = why_not_ready(client, situation.live("Job"))
+    assert told is not None
+    assert told.startswith("it failed: it ended with exit code 7 (BackoffLimitExceeded")
+    assert told.endswith("(pod `fails-a`)")
 
 
 def test_a_load_balancer_is_waited_for_until_it_has_an_address(api: RunningApi, client: KubeClient) -> None:
