@@ -70,7 +70,7 @@ class Product:
     def workload(self, name: str, app: str, **more: Any) -> dict[str, Any]:
         """Return a workload that runs one of the bench's modules."""
         module = {"module": str(self.machine.apps / f"{app}.wasm"), "shim": "wasmtime"}
-        small = {"cpu": "100m", "memory": "128Mi"}
+        small = {"cpu": "500m", "memory": "128Mi"}  # a module is compiled at each start
         return {"name": name, **module, "resources": LARGE if app == "http" else small, **more}
 
     @property
