@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,6 +20,7 @@ PART_BYTES = 900 * 1024  # an object may have 1 MiB (etcd's limit is 1.5), base6
 MOST_BYTES = 64 * 1024 * 1024  # of one binary, gzip'ed: some seventy objects
 COMPONENT_VALUE = "shim-part"
 HASH_DIGITS = 12
+_PART = re.compile(rf"^shim-(?P<key>[0-9a-f]{{{HASH_DIGITS}}})-\d+$")
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,20 @@ class Binary:
                 hint="strip it, or put it where the nodes can fetch it: https://, oci:// or file:// on the node",
             )
         return tuple(packed[start : start + PART_BYTES] for start in range(0, len(packed), PART_BYTES))
+
+
+def parts_in(daemon_set: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many parts of each binary a live DaemonSet of the installer mounts, by the binary's key.
+
+    Only names are looked at: the parts themselves are large, and stay where they are.
+    """
+    counts: Counter[str] = Counter()
+    for volume in daemon_set["spec"]["template"]["spec"].get("volumes") or ():
+        for source in (volume.get("projected") or {}).get("sources") or ():
+            found = _PART.match((source.get("configMap") or {}).get("name") or "")
+            if found is not None:
+                counts[found["key"]] += 1
+    return dict(counts)
 
 
 def part_maps(owner: str, binary: Binary) -> list[Manifest]:

@@ -22,7 +22,7 @@ from aks_wasm.shims.installer import (
     shims_of,
     stay_image_key,
 )
-from aks_wasm.shims.installer.parts import PART_BYTES, part_maps
+from aks_wasm.shims.installer.parts import PART_BYTES, part_maps, parts_in
 from aks_wasm.shims.labels import SHIMS, SYSTEM_NAMESPACE
 
 TAINT = "aks-wasm.dev/wasm=true:NoSchedule"
@@ -196,6 +196,16 @@ def test_a_binary_goes_in_parts_that_make_it_whole_again() -> None:
     assert [path for path in paths if path.startswith("parts/")] == [
         f"parts/{binary.key}/part-{n:03d}" for n in range(3)
     ]
+
+
+def test_parts_that_are_in_the_cluster_stay_mounted_without_their_file() -> None:
+    binary = Binary(random.Random(2).randbytes(2 * PART_BYTES))
+    before = Installation("demo", (SPIN,), binaries=(binary,)).manifests()
+    kept = parts_in(before[-1])
+    assert kept == {binary.key: len(binary.parts)}
+    after = Installation("demo", (SPIN,), kept_parts=kept).manifests()
+    assert after[-1] == before[-1]
+    assert not [m for m in after if m["metadata"]["name"].startswith(f"shim-{binary.key}")]
 
 
 def test_a_binary_that_is_too_large_is_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
