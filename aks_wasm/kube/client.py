@@ -119,22 +119,30 @@ class KubeClient:
                 return objects
             query["continue"] = token
 
-    def apply(self, manifest: Mapping[str, Any], *, dry_run: bool = False) -> Manifest:
+    def apply(self, manifest: Mapping[str, Any], *, dry_run: bool = False, version: str | None = None) -> Manifest:
         """Create the object or bring it to what the manifest says, by server-side apply; return it.
 
         Fields that other managers own and the manifest names are taken over.
+
+        Args:
+            manifest: What to apply.
+            dry_run: Have it admitted and not stored.
+            version: The resourceVersion that it must still have; else the error's code is `KubernetesConflict`.
         """
         name = manifest["metadata"]["name"]
         path = KINDS[manifest["kind"]].path(manifest["metadata"].get("namespace"), name)
         query = {"fieldManager": FIELD_MANAGER, "force": "true"}
         if dry_run:
             query["dryRun"] = "All"
+        body = stamped(manifest)
+        if version is not None:
+            body["metadata"]["resourceVersion"] = version
         return self._json(
             _Call(
                 "PATCH",
                 path,
                 query=query,
-                body=stamped(manifest),
+                body=body,
                 content_type=_APPLY_PATCH,
                 doing=f"apply {manifest['kind']} `{name}`",
             )

@@ -103,7 +103,7 @@ def own_shim(binaries: Sequence[OwnBinary]) -> Shim:
         probe="completes",
         pinned=True,
     )
-    return _as_catalogued(shim)
+    return as_catalogued(shim)
 
 
 def runtime_type_of(name: str, version: str, file_name: str) -> str:
@@ -121,7 +121,7 @@ def _version(by_arch: Mapping[Arch, OwnBinary]) -> str:
     return hashlib.sha256("".join(sums).encode()).hexdigest()[:HASH_DIGITS]
 
 
-def _as_catalogued(shim: Shim) -> Shim:
+def as_catalogued(shim: Shim) -> Shim:
     """Take from the catalogue how a shim of that name wants its pods; an own build of Spin is still Spin."""
     if problems((shim.name,), install=False):
         return shim

@@ -48,6 +48,16 @@ def test_a_dry_run_writes_nothing(client: KubeClient) -> None:
     assert client.get("ConfigMap", "dry", "default") is None
 
 
+def test_an_object_that_somebody_else_has_written_since_is_left_alone_when_asked_so(client: KubeClient) -> None:
+    read = client.apply(config_map("guarded", a="1"))["metadata"]["resourceVersion"]
+    written = client.apply(config_map("guarded", a="2"), version=read)
+    assert written["data"] == {"a": "2"}
+    with pytest.raises(ServiceError) as caught:
+        client.apply(config_map("guarded", a="3"), version=read)
+    assert caught.value.code == "KubernetesConflict"
+    assert (client.get("ConfigMap", "guarded", "default") or {})["data"] == {"a": "2"}
+
+
 def test_fields_of_other_managers_are_taken_over(client: KubeClient, api: RunningApi) -> None:
     client.apply(config_map("taken", a="ours"))
     api.do(lambda store: store.mutate("configmaps", "taken", "default", lambda o: o["data"].update(a="theirs")))

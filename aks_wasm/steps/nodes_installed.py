@@ -1,0 +1,154 @@
+"""Waits until the installer has done its work on each node, and until each node is marked as ready for each handler."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from aks_wasm.errors import AksWasmError, ServiceError
+from aks_wasm.kube.outages import Tolerant
+from aks_wasm.shims.installer import CONTENT_ANNOTATION, INSTALLER, Installation
+from aks_wasm.shims.labels import COMPONENT, READY, SYSTEM_NAMESPACE, ready_label
+from aks_wasm.shims.node_report import NodeError, last_error
+from aks_wasm.waits import Patience, Seen, wait_until
+
+if TYPE_CHECKING:
+    from aks_wasm.kube.client import KubeClient
+
+FINAL = frozenset(
+    {"HashMismatch", "Truncated", "WrongArchitecture", "NotFound", "ConfigRefused", "HandlerDropped", "Unsupported"}
+)
+"""Errors of the node script that the next try will not mend; one more is waited for all the same."""
+
+_TRIES = {True: 1, False: 3}  # restarts of the installer's container after which its error counts, by FINAL
+_NAMED = 3  # nodes in a state's words
+_LOG_LINES = 20
+_HINTS = {
+    "HashMismatch": "nothing was changed there; what its location gives is not the file that was verified",
+    "Truncated": "nothing was changed there; its location gives only a part of the file",
+    "WrongArchitecture": "nothing was changed there; give the binary that was built for this architecture",
+    "NotFound": "nothing was changed there; check the location, or mirror it and give a custom entry",
+    "DownloadFailed": "nothing was changed there; can the node reach the location? else mirror it, or use NAME=PATH",
+    "DiskFull": "free some space on the node; nothing else was changed there",
+    "RolledBack": "the node has its old configuration back; `aks-wasm doctor` looks into it",
+}
+_HINT = "`aks-wasm doctor` looks into it; the same command again goes on"
+
+Pod = Mapping[str, Any]
+
+
+def wait_installed(client: KubeClient, installation: Installation, nodes: Collection[str], patience: Patience) -> None:
+    """Wait until the installer of this very content is ready on each of the nodes that is still there.
+
+    Raises:
+        ServiceError: It gave up on a node; the message names the node and why, the code is the script's.
+        TimedOut: Some nodes are not done; the message names them and what they are at.
+    """
+
+    def look() -> Seen[None]:
+        pods = {
+            str(pod["spec"].get("nodeName")): pod
+            for pod in client.list("Pod", namespace=SYSTEM_NAMESPACE, labels=f"{COMPONENT}={INSTALLER}")
+            if (pod["metadata"].get("annotations") or {}).get(CONTENT_ANNOTATION) == installation.content
+        }
+        waiting = {}
+        for node in _still_there(client, nodes):
+            pod = pods.get(node)
+            if pod is not None:
+                _give_up(client, node, pod)
+            if pod is None or not _is_ready(pod):
+                waiting[node] = _state(pod)
+        done = len(nodes) - len(waiting)
+        return Seen(f"{done} of {len(nodes)} nodes installed{_told(waiting)}", done=not waiting)
+
+    wait_until(Tolerant(look, patience.clock), what="the installer", patience=patience, hint=_HINT)
+
+
+def wait_marked(client: KubeClient, handlers: Iterable[str], nodes: Collection[str], patience: Patience) -> None:
+    """Wait until each of the nodes says that a probe runs through each handler.
+
+    Raises:
+        TimedOut: Some don't; the message names them.
+    """
+    labels = {ready_label(handler): READY for handler in handlers}
+
+    def look() -> Seen[None]:
+        lacking = {}
+        for node in client.list("Node"):
+            name, has = node["metadata"]["name"], node["metadata"].get("labels") or {}
+            missing = [key.partition("/")[2] for key, value in labels.items() if has.get(key) != value]
+            if name in nodes and missing:
+                lacking[name] = f"no proof of {', '.join(missing)}"
+        done = len(nodes) - len(lacking)
+        return Seen(f"{done} of {len(nodes)} nodes proved{_told(lacking)}", done=not lacking)
+
+    wait_until(Tolerant(look, patience.clock), what="the proof of the nodes", patience=patience, hint=_HINT)
+
+
+def _still_there(client: KubeClient, nodes: Collection[str]) -> list[str]:
+    there = {node["metadata"]["name"] for node in client.list("Node")}
+    return [node for node in nodes if node in there]
+
+
+def _give_up(client: KubeClient, node: str, pod: Pod) -> None:
+    for status in _statuses(pod):
+        error = _error_of(status)
+        if error is None or status.get("restartCount", 0) < _TRIES[error.code in FINAL]:
+            continue
+        raise ServiceError(
+            f"the installer gave up on node `{node}`: {error.words}",
+            code=error.code,
+            hint=_HINTS.get(error.code, _HINT),
+            details=_log(client, pod, str(status["name"])),
+        )
+
+
+def _error_of(status: Mapping[str, Any]) -> NodeError | None:
+    """Return the error with which a container ended last."""
+    for state in (status.get("state") or {}, status.get("lastState") or {}):
+        ended = state.get("terminated") or {}
+        if ended.get("exitCode"):
+            said = str(ended.get("message") or "")
+            return last_error(said) or NodeError(
+                "InstallerFailed", said.strip().splitlines()[-1] if said else "it ended"
+            )
+    return None
+
+
+def _log(client: KubeClient, pod: Pod, container: str) -> str | None:
+    try:
+        lines = list(client.logs(SYSTEM_NAMESPACE, pod["metadata"]["name"], container, tail=_LOG_LINES, previous=True))
+    except AksWasmError:
+        return None  # the error stands without it
+    return "\n".join(lines) or None
+
+
+def _is_ready(pod: Pod) -> bool:
+    conditions = pod.get("status", {}).get("conditions") or ()
+    return not pod["metadata"].get("deletionTimestamp") and any(
+        c["type"] == "Ready" and c["status"] == "True" for c in conditions
+    )
+
+
+def _state(pod: Pod | None) -> str:
+    if pod is None:
+        return "no installer yet"
+    for status in _statuses(pod):
+        error = _error_of(status)
+        if error is not None:
+            return f"{error.code}: {error.words}"
+        waiting = (status.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") not in (None, "PodInitializing"):
+            return f"{waiting['reason']} {waiting.get('message', '')}".strip()
+    return "at work"
+
+
+def _statuses(pod: Pod) -> list[Mapping[str, Any]]:
+    status = pod.get("status", {})
+    return [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+
+
+def _told(states: Mapping[str, str]) -> str:
+    shown = [f"`{node}` {state}" for node, state in sorted(states.items())[:_NAMED]]
+    more = [f"{len(states) - _NAMED} more"] if len(states) > _NAMED else []
+    return f": {'; '.join([*shown, *more])}" if states else ""

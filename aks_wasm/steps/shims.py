@@ -1,0 +1,136 @@
+"""Shims on the nodes of any cluster: bring the installer to a list, wait for each node, have each handler proved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aks_wasm.errors import Refused, ServiceError
+from aks_wasm.kube.conditions import wait_for
+from aks_wasm.kube.matching import matches
+from aks_wasm.shims.installed import Change, Present
+from aks_wasm.shims.installer import INSTALLER, Installation
+from aks_wasm.shims.labels import MANAGED_BY, MANAGER, PART_OF, SYSTEM_NAMESPACE
+from aks_wasm.steps.nodes_installed import wait_installed, wait_marked
+from aks_wasm.steps.runtime import apply_changed
+from aks_wasm.steps.step import StepContext
+
+if TYPE_CHECKING:
+    from aks_wasm.kube.client import KubeClient
+
+Manifest = dict[str, Any]
+Nodes = Callable[[], tuple[str, ...]]
+_CONFLICT = "KubernetesConflict"
+_TRIES = 5  # when others write the list at the same moment
+
+
+def look_at_installer(client: KubeClient, owner: str) -> Present:
+    """Return what the cluster's installer is to put on its nodes.
+
+    Raises:
+        Refused: It is not ours.
+    """
+    for kind, name, place in (("Namespace", SYSTEM_NAMESPACE, None), ("DaemonSet", INSTALLER, SYSTEM_NAMESPACE)):
+        live = client.get(kind, name, place)
+        if live is not None:
+            refuse_foreign_installer(live, owner)
+    return Present.of(
+        client.get("ConfigMap", INSTALLER, SYSTEM_NAMESPACE), client.get("DaemonSet", INSTALLER, SYSTEM_NAMESPACE)
+    )
+
+
+def refuse_foreign_installer(live: Manifest, owner: str) -> None:
+    """Refuse to touch an installer, or a namespace of its name, that does not carry our marks.
+
+    Raises:
+        Refused: With whose it is.
+    """
+    labels = live["metadata"].get("labels") or {}
+    if labels.get(MANAGED_BY) == MANAGER and labels.get(PART_OF) == owner:
+        return
+    kind, name = live["kind"], live["metadata"]["name"]
+    whose = labels.get(PART_OF) if labels.get(MANAGED_BY) == MANAGER else None
+    raise Refused(
+        f"the {kind} `{name}` " + (f"belongs to `{whose}`" if whose else "was not made by aks-wasm"),
+        code="NotOurs",
+        hint=f"give the file that made it, or `--name {whose}`" if whose else "it must go before ours can be made",
+    )
+
+
+@dataclass(frozen=True)
+class ChangeShims:
+    """Bring the installer's list to what a change makes of it, and wait until every node is so.
+
+    What the list holds is read at the very moment: another run may have changed it since the plan was made. Such a run
+    that writes in between is noticed and its shims are kept.
+
+    Attributes:
+        change: What is to become of the list.
+        taints: `key=value:Effect` of the nodes.
+        nodes: Returns the names of the nodes to wait for.
+        about: What it does, in one sentence.
+    """
+
+    change: Change
+    taints: tuple[str, ...]
+    nodes: Nodes
+    about: str
+    name: str = "shims"
+    depends_on: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        """Return the sentence."""
+        return self.about
+
+    def run(self, context: StepContext) -> str | None:
+        """Apply what differs; wait node by node for the installer, then for the probes."""
+        client, owner = context.connect(), context.spec.name
+        installation = self._applied(client, owner)
+        wait_installed(client, installation, self.nodes(), context.patience())
+        for manifest in installation.probe_daemon_sets():
+            apply_changed(client, manifest)
+        for manifest in installation.probe_daemon_sets():
+            wait_for(client, manifest, context.patience())
+        if installation.probes:
+            wait_marked(client, [s.handler for s in installation.shims], self.nodes(), context.patience())
+        return f"{len(self.nodes())} nodes"
+
+    def _applied(self, client: KubeClient, owner: str) -> Installation:
+        for _ in range(_TRIES):
+            present = look_at_installer(client, owner)
+            installation = self.change.installation(owner, present, self.taints)
+            try:
+                for manifest in (*installation.manifests(), *installation.runtime_classes()):
+                    if is_list(manifest) and present.version is not None and not is_so(client, manifest):
+                        client.apply(manifest, version=present.version)
+                    else:
+                        apply_changed(client, manifest)
+            except ServiceError as error:
+                if error.code != _CONFLICT:
+                    raise
+                continue
+            return installation
+        raise ServiceError(
+            "others change the installer's list all the time",
+            code=_CONFLICT,
+            hint="is another run at work? try again when it is done",
+        )
+
+
+def differing(client: KubeClient, installation: Installation) -> list[Manifest]:
+    """Return what of an installation the cluster does not have, or has otherwise."""
+    wanted = [*installation.manifests(), *installation.runtime_classes(), *installation.probe_daemon_sets()]
+    return [manifest for manifest in wanted if not is_so(client, manifest)]
+
+
+def is_so(client: KubeClient, manifest: Manifest) -> bool:
+    """Return whether the live object is what a manifest asks for."""
+    metadata = manifest["metadata"]
+    live = client.get(manifest["kind"], metadata["name"], metadata.get("namespace"))
+    return live is not None and matches(live, manifest)
+
+
+def is_list(manifest: Manifest) -> bool:
+    """Return whether this is the ConfigMap that lists the shims."""
+    return (manifest["kind"], manifest["metadata"]["name"]) == ("ConfigMap", INSTALLER)
