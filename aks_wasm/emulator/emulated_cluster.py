@@ -16,6 +16,7 @@ import yaml
 
 from aks_wasm.emulator.certificates import CertificateAuthority
 from aks_wasm.emulator.clock import Pace
+from aks_wasm.emulator.cluster import managed_policies
 from aks_wasm.emulator.cluster.controllers import Controllers
 from aks_wasm.emulator.cluster.server import ApiServer
 from aks_wasm.emulator.cluster.store import Store
@@ -77,6 +78,8 @@ class EmulatedCluster:
         self._tokens = around.tokens
         self._authority = CertificateAuthority.open(folder, "ca")
         self.store = Store(around.documents, store_prefix(key))
+        if self._record.get("automatic"):
+            self.store.guards["ManagedPolicies"] = managed_policies.guard
         self.images = ImageStore(folder / "images", around.registry_trust)
         self._agents = NodeAgents(self.store, self.images, around.pace, folder / "nodes", around.registry_trust)
         self._controllers = Controllers(self.store, around.pace)

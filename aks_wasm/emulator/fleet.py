@@ -9,6 +9,7 @@ import re
 import secrets
 import shutil
 from pathlib import Path
+from typing import Any
 
 from aks_wasm.emulator.clock import Pace
 from aks_wasm.emulator.emulated_cluster import COLLECTION, EmulatedCluster, Surroundings, Tokens, store_prefix
@@ -48,12 +49,19 @@ class Fleet:
         self._around = Surroundings(documents, pace, tokens, registry_trust, journal or Journal())
         self._clusters: dict[str, EmulatedCluster] = {}
 
-    async def create(self, key: str, *, kubernetes_version: str) -> EmulatedCluster:
-        """Make the cluster and start it, or return the one of that key."""
+    async def create(self, key: str, *, kubernetes_version: str, automatic: bool = False) -> EmulatedCluster:
+        """Make the cluster and start it, or return the one of that key.
+
+        Args:
+            key: Names it.
+            kubernetes_version: For example `1.35.5`.
+            automatic: Whether it is of AKS Automatic, which denies pods that reach their host.
+        """
         if key in self._clusters:
             return self._clusters[key]
         if self._documents.get(COLLECTION, key) is None:
-            record = {"kubernetesVersion": kubernetes_version, "token": secrets.token_hex(64), "pools": []}
+            record: dict[str, Any] = {"kubernetesVersion": kubernetes_version, "automatic": automatic, "pools": []}
+            record["token"] = secrets.token_hex(64)
             self._documents.put(COLLECTION, key, record)
         cluster = self._assemble(key)
         try:

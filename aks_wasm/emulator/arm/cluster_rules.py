@@ -14,6 +14,7 @@ from aks_wasm.emulator.arm.routing import Call
 
 _NAME = re.compile(r"[a-zA-Z0-9]([-_a-zA-Z0-9]{0,61}[a-zA-Z0-9])?")
 _DNS_PREFIX = re.compile(r"[a-zA-Z0-9]([-a-zA-Z0-9]{0,52}[a-zA-Z0-9])?")
+_SKUS = ("Base", "Automatic")
 _TIERS = ("Free", "Standard", "Premium")
 _FIXED = (
     *("dnsPrefix", "nodeResourceGroup", "enableRBAC", "networkProfile.networkPlugin", "networkProfile.serviceCidr"),
@@ -59,6 +60,10 @@ def check(cluster: Document) -> None:
     Raises:
         ProviderError: 400 InvalidParameter.
     """
+    if cluster["sku"].get("name") not in _SKUS:
+        raise invalid_parameter("sku.name", f"Supported names are {', '.join(_SKUS)}.")
+    if cluster["sku"]["name"] == "Automatic" and cluster["sku"].get("tier") != "Standard":
+        raise invalid_parameter("sku.tier", "AKS Automatic is offered in the Standard tier only.")
     if cluster["sku"].get("tier") not in _TIERS:
         raise invalid_parameter("sku.tier", f"Supported tiers are {', '.join(_TIERS)}.")
     properties = cluster["properties"]

@@ -44,7 +44,7 @@ class ArmCluster(Protocol):
 class ArmFleet(Protocol):
     """What Resource Manager does with the emulated clusters; aks_wasm.emulator.fleet.Fleet is one."""
 
-    async def create(self, key: str, *, kubernetes_version: str) -> ArmCluster:
+    async def create(self, key: str, *, kubernetes_version: str, automatic: bool = False) -> ArmCluster:
         """Make the cluster, or return the one of that key."""
 
     def get(self, key: str) -> ArmCluster | None:

@@ -26,6 +26,7 @@ async def converge(arm: Arm, cluster_id: str, *, without: str = "") -> None:
     if cluster is None:
         return
     version = cluster["properties"]["currentKubernetesVersion"]
-    emulated = await arm.context.fleet.create(cluster["fleetKey"], kubernetes_version=version)
+    automatic = cluster["sku"]["name"] == "Automatic"
+    emulated = await arm.context.fleet.create(cluster["fleetKey"], kubernetes_version=version, automatic=automatic)
     pools = [pool for pool in within(arm, POOLS, cluster_id) if key_of(pool["id"]) != key_of(without)]
     await emulated.converge([node_profile(cluster, pool) for pool in pools])

@@ -47,6 +47,15 @@ def prepare_update(store: Store, plural: str, old: Tree, new: Tree) -> None:
             addresses.allocate(store, new)
 
 
+def validate(store: Store, plural: str, old: Tree | None, new: Tree) -> list[str]:
+    """Ask the cluster's guards about an object as it is to be stored; return what its writer is warned of.
+
+    Raises:
+        ApiFailure: One of them refuses it.
+    """
+    return [warning for guard in store.guards.values() for warning in guard(store, plural, old, new)]
+
+
 def require_namespace(store: Store, plural: str, obj: Tree) -> None:
     """Refuse an object for a namespace that is not there.
 

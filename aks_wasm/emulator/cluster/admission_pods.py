@@ -77,10 +77,34 @@ def _admit_runtime_class(store: Store, pod: Tree) -> None:
         spec["overhead"] = dict(overhead)
     scheduling = found.get("scheduling") or {}
     _merge_selector(pod, scheduling.get("nodeSelector") or {})
-    present = spec.get("tolerations") or []
-    added = [copied(item) for item in scheduling.get("tolerations") or () if item not in present]
-    if added:
-        spec["tolerations"] = [*present, *added]
+    merged = _merged_tolerations([*(spec.get("tolerations") or ()), *copied(scheduling.get("tolerations") or [])])
+    if merged and scheduling:
+        spec["tolerations"] = merged
+
+
+def _merged_tolerations(every: list[Tree]) -> list[Tree]:
+    """Return tolerations without those that another one covers (MergeTolerations of kube-apiserver)."""
+    kept: list[Tree] = []
+    for index, one in enumerate(every):
+        wider = any(_is_superset(other, one) for other in kept)
+        if not wider and not any(one != other and _is_superset(other, one) for other in every[index + 1 :]):
+            kept.append(one)
+    return kept
+
+
+def _is_superset(wide: Tree, narrow: Tree) -> bool:
+    if wide == narrow:
+        return True
+    key, exists = wide.get("key", ""), wide.get("operator") == "Exists"
+    if narrow.get("key", "") != key and (key or not exists):
+        return False
+    effect = wide.get("effect", "")
+    if effect and narrow.get("effect", "") != effect:
+        return False
+    limit, asked = wide.get("tolerationSeconds"), narrow.get("tolerationSeconds")
+    if effect == "NoExecute" and limit is not None and (asked is None or asked > limit):
+        return False
+    return exists or (narrow.get("operator") == "Equal" and narrow.get("value", "") == wide.get("value", ""))
 
 
 def _merge_selector(pod: Tree, wanted: Tree) -> None:

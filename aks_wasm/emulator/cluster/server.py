@@ -16,6 +16,7 @@ from aks_wasm.emulator.cluster import (
     crds,
     deleting,
     patching,
+    pod_security,
     reading,
     subresources,
     watching,
@@ -68,6 +69,7 @@ class ApiServer:
             tokens: Bearer token to [user, *groups], None when it is not known.
         """
         self._context = ApiContext(store, Kinds(), logs, tokens, TokenIssuer(store), kubernetes_version)
+        store.guards["PodSecurity"] = pod_security.guard(kubernetes_version)
         self._authority = authority
         self._runner: web.AppRunner | None = None
         self.on_request: OnRequest | None = None

@@ -15,7 +15,7 @@ from aks_wasm.emulator.cluster.subscription import Change, ChangeLog, ChangeType
 from aks_wasm.emulator.cluster.trees import Tree, copied, metadata, now
 from aks_wasm.emulator.state import Documents
 
-__all__ = ["AlreadyExists", "Conflict", "NotFound", "Rejected", "Store", "Subscription"]
+__all__ = ["AlreadyExists", "Conflict", "Guard", "NotFound", "Rejected", "Store", "Subscription"]
 
 # Revisions are handed out from blocks whose end is on disk: a restart never hands one out twice.
 _REVISION_BLOCK = 1000
@@ -23,12 +23,20 @@ _FIRST_REVISION = 100
 _DEFAULT_POD_GRACE_SECONDS = 30
 _PROPAGATION_FINALIZERS = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
 
+Guard = Callable[["Store", str, Tree | None, Tree], list[str]]
+"""Validating admission: takes the store, the plural, the old object (None: a new one) and the new one; returns warnings
+and raises ApiFailure to refuse."""
+
 
 class Store:
     """Kubernetes objects by plural (`pods`, `deployments.apps`), namespace and name.
 
     Everything in the emulator's process goes through it: API server, controllers, node agents. What a method
     hands out is the caller's own copy, unless it says so.
+
+    Attributes:
+        log: What changed, for watchers.
+        guards: By name, who else judges what clients and controllers write.
     """
 
     def __init__(self, documents: Documents, collection_prefix: str) -> None:
@@ -43,6 +51,7 @@ class Store:
         self._revision = kept["end"] if kept else _FIRST_REVISION
         self._revision_end = self._revision
         self.log = ChangeLog(self._revision)
+        self.guards: dict[str, Guard] = {}
 
     @property
     def revision(self) -> int:

@@ -9,7 +9,7 @@ from aks_wasm.emulator.cluster.causes import Cause, duplicate, invalid, not_supp
 from aks_wasm.emulator.cluster.kinds import Kind
 from aks_wasm.emulator.cluster.schemas import Node, node_of
 from aks_wasm.emulator.cluster.trees import Tree, dig
-from aks_wasm.emulator.cluster.validation_pods import pod_problems, template_problems
+from aks_wasm.emulator.cluster.validation_pods import pod_problems, template_problems, toleration_problems
 from aks_wasm.emulator.cluster.validation_workloads import (
     daemon_set_problems,
     deployment_problems,
@@ -128,6 +128,13 @@ def _runtime_class_problems(obj: Tree) -> Iterator[Cause]:
     handler = obj.get("handler") or ""
     for why in names.label(handler):
         yield invalid("handler", handler, why)
+    scheduling = obj.get("scheduling") or {}
+    for key, value in (scheduling.get("nodeSelector") or {}).items():
+        for why in names.qualified(key):
+            yield invalid("scheduling.nodeSelector", key, why)
+        for why in names.label_value(value):
+            yield invalid("scheduling.nodeSelector", value, why)
+    yield from toleration_problems(scheduling, "scheduling.tolerations.tolerations")  # a slip of kube-apiserver's
 
 
 def _role_problems(obj: Tree) -> Iterator[Cause]:

@@ -64,13 +64,18 @@ def _placement_problems(spec: Tree, place: str) -> Iterator[Cause]:
     for field, allowed in (("restartPolicy", _RESTART_POLICIES), ("dnsPolicy", _DNS_POLICIES)):
         if spec.get(field) not in allowed:
             yield not_supported(f"{place}.{field}", spec.get(field), allowed)
-    for index, toleration in enumerate(spec.get("tolerations") or ()):
-        yield from _toleration_problems(toleration, f"{place}.tolerations[{index}]")
+    yield from toleration_problems(spec, f"{place}.tolerations")
     for key, value in (spec.get("nodeSelector") or {}).items():
         for why in names.qualified(key):
             yield invalid(f"{place}.nodeSelector", key, why)
         for why in names.label_value(value):
             yield invalid(f"{place}.nodeSelector[{key}]", value, why)
+
+
+def toleration_problems(spec: Tree, place: str) -> Iterator[Cause]:
+    """Yield what is wrong with `tolerations` of a pod's spec or a RuntimeClass's scheduling."""
+    for index, toleration in enumerate(spec.get("tolerations") or ()):
+        yield from _toleration_problems(toleration, f"{place}[{index}]")
 
 
 def _name_problems(name: str | None, place: str, seen: set[str]) -> Iterator[Cause]:
@@ -176,14 +181,14 @@ def _probe_problems(probe: Tree, place: str, *, only_one: bool) -> Iterator[Caus
 
 def _toleration_problems(toleration: Tree, place: str) -> Iterator[Cause]:
     operator = toleration.get("operator", "Equal")
-    if operator not in {"Exists", "Equal", ""}:
-        yield not_supported(f"{place}.operator", operator, ["Equal", "Exists"])
     if not toleration.get("key") and operator != "Exists":
         yield invalid(
             f"{place}.operator",
             operator,
             'operator must be Exists when `key` is empty, which means "match all values and all keys"',
         )
+    if operator not in {"Exists", "Equal", ""}:
+        yield not_supported(f"{place}.operator", operator, ["Equal", "Exists"])
     if operator == "Exists" and toleration.get("value"):
         yield invalid(f"{place}.operator", toleration["value"], "value must be empty when `operator` is 'Exists'")
     if toleration.get("effect", "") not in {"", "NoSchedule", "PreferNoSchedule", "NoExecute"}:

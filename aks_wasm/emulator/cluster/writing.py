@@ -115,6 +115,7 @@ def create_object(write: Write, obj: Tree) -> Tree:
     causes = validation.problems(kind, obj)
     if causes:
         raise Invalid(kind.kind, obj["metadata"]["name"], causes, group=kind.group)
+    write.warnings += admission.validate(context.store, plural, None, obj)
     if owners:
         obj["metadata"]["managedFields"] = owners
     stored = context.store.insert(plural, obj, dry_run=write.options.dry_run)
@@ -133,6 +134,8 @@ def _first_owners(write: Write, obj: Tree) -> list[Tree]:
     defaults.apply(kind.stored_as, drafted)
     if "status" in kind.subresources:
         drafted.pop("status", None)
+    if drafted.get("spec") == {}:  # made by defaulting, with nothing in it for anybody to own
+        del drafted["spec"]
     track_update(node_of(kind), {}, drafted, write.options.updater(write.call))
     owners: list[Tree] = drafted["metadata"].get("managedFields", [])
     return owners
@@ -184,6 +187,8 @@ def update_object(write: Write, old: Tree, new: Tree, *, track: bool = True) -> 
     causes = _update_problems(write, old, new)
     if causes:
         raise Invalid(kind.kind, call.name, causes, group=kind.group)
+    if not call.subresource:
+        write.warnings += admission.validate(context.store, kind.stored_as, old, new)
     if track and _differ(old, new):
         track_update(node_of(kind), old, new, write.options.updater(call))
     elif track:

@@ -75,6 +75,7 @@ def _api_server(programs: Path, folder: Path, storage: int, port: int) -> list[s
         f"--secure-port={port}",
         "--service-cluster-ip-range=10.0.0.0/16",  # as AKS has it
         "--authorization-mode=Node,RBAC",
+        "--allow-privileged=true",  # as on every node pool; namespaces decide
         f"--token-auth-file={folder / 'tokens.csv'}",
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={folder / 'accounts.key'}",

@@ -63,9 +63,9 @@ class Transcript:
         finally:
             other.close()
 
-    def settle(self) -> None:
+    def settle(self, seconds: float = SETTLE_SECONDS) -> None:
         """Give the server's own caches (of roles, say) the moment they need; the one place that sleeps."""
-        time.sleep(SETTLE_SECONDS)
+        time.sleep(seconds)
 
     def ask(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
         """Make a request; return the body as it came, write it down without what is chance."""

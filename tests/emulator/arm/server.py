@@ -52,7 +52,7 @@ class MemoryFleet:
         self.clusters: dict[str, MemoryCluster] = {}
         self.broken = False
 
-    async def create(self, key: str, *, kubernetes_version: str) -> MemoryCluster:
+    async def create(self, key: str, *, kubernetes_version: str, automatic: bool = False) -> MemoryCluster:
         del kubernetes_version
         if self.broken:
             raise OSError("no space left on device")

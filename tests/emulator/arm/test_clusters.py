@@ -128,6 +128,10 @@ def test_a_cluster_needs_an_identity_a_known_tier_and_unique_pools(place: Place)
     assert "servicePrincipalProfile" in place.call("PUT", place.cluster(), body).json()["message"]
     body = {**cluster_body(), "sku": {"name": "Base", "tier": "Golden"}}
     assert place.call("PUT", place.cluster(), body).json()["target"] == "sku.tier"
+    body = {**cluster_body(), "sku": {"name": "Automagic", "tier": "Standard"}}
+    assert place.call("PUT", place.cluster(), body).json()["target"] == "sku.name"
+    body = {**cluster_body(), "sku": {"name": "Automatic", "tier": "Free"}}
+    assert place.call("PUT", place.cluster(), body).json()["target"] == "sku.tier"
     body = cluster_body()
     body["properties"]["agentPoolProfiles"] *= 2
     assert "unique" in place.call("PUT", place.cluster(), body).json()["message"]

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from aks_wasm.emulator.cluster import pod_security
 from tests.emulator.controllers.cluster import Cluster, node, template, workload
 
 PLURAL = "daemonsets.apps"
@@ -125,3 +127,29 @@ async def test_a_failed_daemon_pod_is_replaced(cluster: Cluster):
 
     await cluster.until(lambda: cluster.told("FailedDaemonPod"))
     await cluster.until(lambda: [one for one in cluster.pods() if one["metadata"]["uid"] != first["metadata"]["uid"]])
+
+
+async def test_pods_that_the_namespace_refuses_are_told_on_the_daemon_set_until_the_level_allows_them(cluster: Cluster):
+    cluster.store.guards["PodSecurity"] = pod_security.guard("1.35.5")
+    level(cluster, "baseline")
+    pods = template()
+    pods["spec"]["containers"][0]["securityContext"] = {"privileged": True}
+    cluster.store.create(PLURAL, daemon_set(pods))
+
+    [told, *_] = await cluster.until(lambda: cluster.told("FailedCreate"))
+    assert re.fullmatch(
+        r'Error creating: pods "agent-[a-z0-9]{5}" is forbidden: violates PodSecurity "baseline:latest": '
+        r'privileged \(container "main" must not set securityContext.privileged=true\)',
+        told,
+    )
+    await cluster.until(lambda: status(cluster).get("desiredNumberScheduled") == 1)
+    assert not cluster.pods()
+
+    level(cluster, "privileged")
+    cluster.store.mutate(PLURAL, "agent", "default", lambda fresh: fresh["metadata"].update(labels={"again": "yes"}))
+    await cluster.until(lambda: is_rolled_out(cluster, 1))
+
+
+def level(cluster: Cluster, name: str) -> None:
+    labels = {"pod-security.kubernetes.io/enforce": name}
+    cluster.store.mutate("namespaces", "default", None, lambda fresh: fresh["metadata"].update(labels=labels))

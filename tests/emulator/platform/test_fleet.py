@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from aks_wasm.emulator.clock import Pace
+from aks_wasm.emulator.cluster.admission import validate
+from aks_wasm.emulator.cluster.statuses import ApiFailure
 from aks_wasm.emulator.fleet import Fleet
 from aks_wasm.emulator.node.images import RegistryTrust
 from aks_wasm.emulator.node.profile import NodePoolProfile
@@ -65,6 +67,32 @@ async def test_nodes_are_those_of_the_pools_and_come_back_with_the_cluster(fleet
     assert [node["metadata"]["name"] for node in back.store.list("nodes")] == names
     await back.converge([])
     assert back.store.list("nodes") == []
+    await again.close()
+
+
+async def test_aks_automatic_denies_workloads_that_reach_their_host_but_for_its_own(fleet, documents, tmp_path):
+    await fleet.create(KEY, kubernetes_version="1.35.5", automatic=True)
+    await fleet.close()
+    again = new_fleet(documents, tmp_path)
+    await again.resume()
+    store = again.get(KEY).store
+    containers = [{"name": "install", "image": "x:1", "securityContext": {"privileged": True}}]
+    pods = {"spec": {"containers": containers, "volumes": [{"name": "host", "hostPath": {"path": "/"}}]}}
+    meta = {"name": "shim-installer", "namespace": "aks-wasm-system"}
+
+    with pytest.raises(ApiFailure) as refused:
+        validate(store, "daemonsets.apps", None, {"metadata": meta, "spec": {"template": pods}})
+    assert refused.value.code == 403
+    assert refused.value.message == (
+        'daemonsets.apps "shim-installer" is forbidden: ValidatingAdmissionPolicy '
+        "'aks-managed-baseline-hostpath-volumes' with binding 'aks-managed-baseline-hostpath-volumes-binding' denied "
+        "request: HostPath volumes are forbidden under restricted security policy unless containers mounting them are "
+        "from allowed images"
+    )
+    with pytest.raises(ApiFailure, match="Privileged containers are disallowed"):
+        validate(store, "pods", None, {"metadata": meta, "spec": {"containers": containers}})
+    assert validate(store, "pods", None, {"metadata": meta, "spec": {"containers": [{"name": "a"}]}}) == []
+    assert validate(store, "pods", None, {"metadata": {**meta, "namespace": "kube-system"}, **pods}) == []
     await again.close()
 
 

@@ -71,4 +71,6 @@ class World:
 
     def _inserted(self, pod: Tree) -> Tree:
         metadata = pod["metadata"]
-        return self.store.insert("pods", {**pod, "metadata": {**metadata, "name": suffixed(metadata["generateName"])}})
+        named = {**pod, "metadata": {**metadata, "name": suffixed(metadata["generateName"])}}
+        admission.validate(self.store, "pods", None, named)  # what validates sees the name, as on the API server
+        return self.store.insert("pods", named)

@@ -1,6 +1,7 @@
 """Every scenario of the contract, by topic."""
 
 from tests.e2e.contract.scenarios import (  # noqa: F401  # they register themselves
+    admission,
     applying,
     deleting,
     discovery,
