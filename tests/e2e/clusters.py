@@ -45,6 +45,10 @@ class Cluster:
         found: dict[str, Any] = json.loads(self.kubectl("get", kind, name, "--output", "json"))
         return found
 
+    def items(self, kind: str, *arguments: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(self.kubectl("get", kind, *arguments, "--output=json"))["items"]
+        return found
+
     def ended(self, pod: str) -> tuple[int, str]:
         """Wait until the pod's container has ended; return exit code and reason."""
         self.kubectl("wait", f"pod/{pod}", "--for=jsonpath={.status.containerStatuses[0].state.terminated}",
@@ -70,19 +74,26 @@ class Cluster:
 @contextmanager
 def cluster_of(machine: Machine, variant: str, folder: Path) -> Iterator[Cluster]:
     """Make a cluster of two nodes whose worker has the shim; delete it afterwards."""
-    name = f"check-{variant}"
-    cluster = Cluster(machine, name, folder / f"{name}.kubeconfig")
-    configuration = folder / f"{name}.yaml"
-    configuration.write_text(yaml.safe_dump(_configuration(machine, variant)))
+    cluster = Cluster(machine, f"check-{variant}", folder / f"check-{variant}.kubeconfig")
+    with running(cluster, variant, _configuration(machine, variant), folder):
+        yield cluster
+
+
+@contextmanager
+def running(cluster: Cluster, variant: str, configuration: dict[str, Any], folder: Path) -> Iterator[None]:
+    """Make a cluster with kind and load the test images; delete it afterwards."""
+    machine, name = cluster.machine, cluster.name
+    file = folder / f"{name}.yaml"
+    file.write_text(yaml.safe_dump(configuration))
     kind = ("kind", "--quiet")
     machine.run(*kind, "delete", "cluster", "--name", name, "--kubeconfig", cluster.kubeconfig)
     try:
         image = ("--image", machine.node_image(variant))
-        machine.run(*kind, "create", "cluster", "--name", name, *image, "--config", configuration, "--wait=120s",
+        machine.run(*kind, "create", "cluster", "--name", name, *image, "--config", file, "--wait=120s",
                     "--kubeconfig", cluster.kubeconfig, "--retain")  # fmt: skip
         machine.run(*kind, "load", "image-archive", machine.apps / "apps.tar", "--name", name)
         cluster.kubectl("rollout", "status", "--namespace=kube-system", "deployment/coredns", "--timeout=120s")
-        yield cluster
+        yield
     finally:
         machine.run(*kind, "delete", "cluster", "--name", name, "--kubeconfig", cluster.kubeconfig)
 

@@ -43,35 +43,20 @@ class Ran:
         return f"exit code {self.code} after {self.seconds:.0f} s\n{self.stdout[-3000:]}\n{self.stderr[-6000:]}"
 
 
-class Product:
-    """One spec and everything that `aks-wasm` keeps for it."""
+class Tool:
+    """The installed command, started from a folder of its own, with a home of its own.
 
-    def __init__(self, machine: Machine, folder: Path, name: str, variant: str) -> None:
+    Attributes:
+        folder: Where it is started.
+        home: Where it keeps what it keeps.
+    """
+
+    def __init__(self, machine: Machine, folder: Path) -> None:
         self.machine = machine
-        self.name = name
         self.folder = folder
         self.home = folder / "home"
         self.home.mkdir(parents=True, exist_ok=True)
         self.kubeconfig = self.home / "kubeconfig"
-        digest = hashlib.sha256(machine.shim.read_bytes()).hexdigest()
-        platform = {"arch": "amd64", "location": machine.shim.as_uri(), "sha256": digest}
-        shim = {"name": "wasmtime", "version": "v1", "runtimeType": "io.containerd.wasmtime.v1"}
-        self.spec: dict[str, Any] = {
-            "apiVersion": "aks-wasm/v1",
-            "kind": "Cluster",
-            "metadata": {"name": name},
-            "target": "local",
-            "local": {"engine": "kind", "nodeImage": machine.node_image(variant)},
-            "nodePools": [{"name": "wasm", "arch": "amd64"}],
-            "shims": [{**shim, "platforms": [platform]}],
-            "workloads": [],
-        }
-
-    def workload(self, name: str, app: str, **more: Any) -> dict[str, Any]:
-        """Return a workload that runs one of the bench's modules."""
-        module = {"module": str(self.machine.apps / f"{app}.wasm"), "shim": "wasmtime"}
-        small = {"cpu": "500m", "memory": "128Mi"}  # a module is compiled at each start
-        return {"name": name, **module, "resources": LARGE if app == "http" else small, **more}
 
     @property
     def environment(self) -> dict[str, str]:
@@ -80,7 +65,6 @@ class Product:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start the command in a process group of its own."""
-        (self.folder / "aks-wasm.yaml").write_text(yaml.safe_dump(self.spec))
         return subprocess.Popen(
             [str(TOOL), *arguments],
             cwd=self.folder,
@@ -102,6 +86,38 @@ class Product:
             os.killpg(process.pid, signal.SIGKILL)
             stdout, stderr = process.communicate()
         return Ran(process.returncode, stdout, stderr, time.monotonic() - began)
+
+
+class Product(Tool):
+    """One spec and everything that `aks-wasm` keeps for it."""
+
+    def __init__(self, machine: Machine, folder: Path, name: str, variant: str) -> None:
+        super().__init__(machine, folder)
+        self.name = name
+        digest = hashlib.sha256(machine.shim.read_bytes()).hexdigest()
+        platform = {"arch": "amd64", "location": machine.shim.as_uri(), "sha256": digest}
+        shim = {"name": "wasmtime", "version": "v1", "runtimeType": "io.containerd.wasmtime.v1"}
+        self.spec: dict[str, Any] = {
+            "apiVersion": "aks-wasm/v1",
+            "kind": "Cluster",
+            "metadata": {"name": name},
+            "target": "local",
+            "local": {"engine": "kind", "nodeImage": machine.node_image(variant)},
+            "nodePools": [{"name": "wasm", "arch": "amd64"}],
+            "shims": [{**shim, "platforms": [platform]}],
+            "workloads": [],
+        }
+
+    def workload(self, name: str, app: str, **more: Any) -> dict[str, Any]:
+        """Return a workload that runs one of the bench's modules."""
+        module = {"module": str(self.machine.apps / f"{app}.wasm"), "shim": "wasmtime"}
+        small = {"cpu": "500m", "memory": "128Mi"}  # a module is compiled at each start
+        return {"name": name, **module, "resources": LARGE if app == "http" else small, **more}
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Write the spec as it stands, then start the command."""
+        (self.folder / "aks-wasm.yaml").write_text(yaml.safe_dump(self.spec))
+        return super().start(*arguments)
 
     def up(self, *arguments: str) -> Ran:
         ran = self("up", "--yes", "-o", "json", "--progress", "plain", "--timeout", "5m", *arguments)
