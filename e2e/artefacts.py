@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import shutil
 import signal
@@ -10,11 +11,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
+from e2e.budget import Budget, OutOfTime
 from e2e.places import SOURCES, Places
+from e2e.recipe_code import code_of
 
 LANES = 3  # two that compile and one that mostly downloads: what two cores bear
 TAIL = 25  # lines of a failed step's log that are shown
@@ -44,8 +47,8 @@ class Recipe:
 
     @property
     def key(self) -> str:
-        """Change when a pin, a source or a need changes."""
-        told = [self.name, *self.versions, *(need.key for need in self.needs)]
+        """Change when a pin, a source, a need or the recipe's own code changes."""
+        told = [self.name, *self.versions, *(need.key for need in self.needs), code_of(self.make)]
         told += [f"{path}:{digest}" for path, digest in sorted(digests(self.sources).items())]
         return hashlib.sha256("\n".join(told).encode()).hexdigest()[:12]
 
@@ -130,11 +133,12 @@ def missing(recipes: Sequence[Recipe], places: Places) -> list[Recipe]:
     return [recipe for recipe in recipes if not folder_of(recipe, places).is_dir()]
 
 
-def build(recipes: Sequence[Recipe], places: Places, tell: Callable[[str], None]) -> None:
+def build(recipes: Sequence[Recipe], places: Places, tell: Callable[[str], None], budget: Budget) -> None:
     """Build what is missing, side by side; needs come first in `recipes`.
 
     Raises:
         BuildFailed: One could not be built; the others' commands are ended then.
+        OutOfTime: It took too long; what is done is kept for the next time.
     """
     stop = threading.Event()
     futures: dict[Recipe, Future[None]] = {}
@@ -142,6 +146,13 @@ def build(recipes: Sequence[Recipe], places: Places, tell: Callable[[str], None]
         for recipe in missing(recipes, places):
             waits = [futures[need] for need in recipe.needs if need in futures]
             futures[recipe] = lanes.submit(_build_one, recipe, waits, places, stop, tell)
+        try:
+            _, late = wait(futures.values(), None if math.isinf(budget.left) else budget.left)
+        finally:  # also when this process is told to end
+            stop.set()
+    if late:
+        names = ", ".join(recipe.name for recipe, future in futures.items() if future in late)
+        raise OutOfTime(f"{names} not built in time")
     for future in futures.values():
         future.result()
 
@@ -163,7 +174,7 @@ def _build_one(
         recipe.make(Workshop(places, folder, log, stop))
     except (BuildFailed, OSError, subprocess.SubprocessError) as error:
         if stop.is_set():
-            raise BuildFailed(f"{recipe.name}: given up, since another step failed") from error
+            raise BuildFailed(f"{recipe.name}: given up") from error
         stop.set()
         last = "\n".join(log.read_text(errors="replace").splitlines()[-TAIL:])
         raise BuildFailed(f"{recipe.name}: {error}\n{last}\nsee {log}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import subprocess
@@ -9,8 +10,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from e2e import engine
+from e2e import compilers, engine
 from e2e.artefacts import build, folder_of, missing
+from e2e.budget import Budget, OutOfTime
 from e2e.engine import NoEngine
 from e2e.node_images import NodeImages
 from e2e.places import Places
@@ -24,7 +26,6 @@ PACKAGES = (
     "docker.io", "debootstrap", "iptables", "iproute2", "procps", "cgroupfs-mount", "ca-certificates",
     "gcc", "libc6-dev", "libseccomp-dev", "pkg-config", "protobuf-compiler", "python3-venv",
 )  # fmt: skip
-COMPILERS = ("go", "cargo")  # Debian 12's are too old
 CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21}  # without these no engine starts a node
 # What the users of the bench find in their PATH.
 PROGRAMS = {
@@ -46,23 +47,24 @@ class Bench:
         self._started_engine = False
         self._images = NodeImages(places, tell)
 
-    def set_up(self) -> None:
+    def set_up(self, budget: Budget) -> None:
         """Make everything ready, the engine running.
 
         Raises:
             NoEngine: This machine can have no bench; the message says why.
             BuildFailed: Something could not be built.
+            OutOfTime: It took longer than the budget; what is done is kept.
         """
         refuse_unfit_machine()
         wanted = missing(ALL, self.places)
         state = "warm" if not wanted else "cold" if len(wanted) == len(ALL) else "partly warm"
         names = f", to build: {', '.join(recipe.name for recipe in wanted)}" if wanted else ""
         self._tell(f"caches in {self.places.root} are {state}{names}")
-        self._install_packages()
-        build([RUNC_FIT], self.places, self._tell)
+        self._install_packages(budget)
+        build([RUNC_FIT], self.places, self._tell, budget)
         self.start_engine()  # before the long builds: where none can run, nothing is built in vain
-        build(ALL, self.places, self._tell)
-        self._images.build()
+        build(ALL, self.places, self._tell, budget)
+        self._images.build(budget)
         self._publish()
 
     def start_engine(self) -> None:
@@ -74,19 +76,24 @@ class Bench:
         else:
             self._tell(f"engine: runs already at {self.places.docker_host}")
 
+    def remove_clusters(self) -> None:
+        """Take away the tests' own clusters: those of a run that was cut off before it could."""
+        if gone := engine.remove_clusters(self.places):
+            self._tell(f"removed what was left: {', '.join(gone)}")
+
     def stop_engine(self, *, only_own: bool = False) -> None:
         """Stop the engine; with `only_own` leave one that ran before."""
         if self._started_engine or not only_own:
             engine.stop(self.places)
 
-    def _install_packages(self) -> None:
+    def _install_packages(self, budget: Budget) -> None:
         absent = [package for package in PACKAGES if not _installed(package)]
         if not absent:
             return
         started = time.monotonic()
         env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}  # docker.io starts no engine itself
         for command in (["update"], ["install", "--yes", "--no-install-recommends", *absent]):
-            ran = subprocess.run(["apt-get", *command], capture_output=True, text=True, env=env, check=False)
+            ran = _apt_get(command, env, budget)
             if ran.returncode:
                 raise NoEngine(
                     f"Debian packages cannot be installed: {(ran.stderr.strip() or 'apt-get').splitlines()[-1]}"
@@ -117,12 +124,26 @@ def refuse_unfit_machine() -> None:
         raise NoEngine("a bench of real clusters needs root, to install and start a container engine")
     if shutil.which("apt-get") is None or os.uname().machine != "x86_64":
         raise NoEngine("a bench of real clusters is built for Debian on x86-64 only")
-    for program in COMPILERS:
-        if shutil.which(program) is None:
-            raise NoEngine(f"`{program}` is missing, and Debian's is too old to build Kubernetes and the shim")
+    if why := compilers.why_unfit():
+        raise NoEngine(why)
     for name, number in CAPABILITIES.items():
         if engine.lacks_capability(number):
             raise NoEngine(f"this machine grants no {name}, so no container engine can run")
+
+
+def _apt_get(arguments: list[str], env: dict[str, str], budget: Budget) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            ["apt-get", *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env=env,
+            check=False,
+            timeout=None if math.isinf(budget.left) else budget.left,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise OutOfTime("Debian packages not installed in time") from error
 
 
 def _installed(package: str) -> bool:

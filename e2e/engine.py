@@ -18,6 +18,7 @@ INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 # 128, a common default, is used up by about six nodes; kubelet then ends with "inotify_init: too many open files".
 INOTIFY_INSTANCES = 1024
 CAP_SYS_RESOURCE = 24
+TEST_CLUSTERS = "e2e-"  # what the names of the tests' clusters begin with
 
 
 class NoEngine(Exception):
@@ -82,6 +83,21 @@ def stop(places: Places) -> None:
             time.sleep(0.2)
     for rule in _rules():
         subprocess.run([rule[0], "-D", *rule[1:]], capture_output=True, check=False)
+
+
+def remove_clusters(places: Places) -> list[str]:
+    """Remove the nodes of every cluster whose name begins as the tests' do; return their names."""
+    if not answers(places):
+        return []
+    found = '{{.Names}} {{.Label "io.x-k8s.kind.cluster"}}'
+    listed = subprocess.run(
+        [*docker(places), "ps", "--all", "--format", found], capture_output=True, text=True, check=False
+    )
+    pairs = [line.split() for line in listed.stdout.splitlines()]
+    names = sorted(pair[0] for pair in pairs if len(pair) == 2 and pair[1].startswith(TEST_CLUSTERS))
+    if names:
+        subprocess.run([*docker(places), "rm", "--force", "--volumes", *names], capture_output=True, check=False)
+    return names
 
 
 def refuse_forwarding() -> None:

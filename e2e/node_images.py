@@ -13,6 +13,7 @@ from typing import IO
 
 from e2e import versions
 from e2e.artefacts import TAIL, BuildFailed, Recipe, folder_of
+from e2e.budget import Budget, OutOfTime
 from e2e.engine import docker
 from e2e.places import SOURCES, Places
 from e2e.recipes.control_plane import CONTROL_PLANE
@@ -79,8 +80,12 @@ class NodeImages:
         """Return the variants whose image is absent or of another key."""
         return [variant for variant in VARIANTS if self._key(variant.image) != recipe_of(variant).key]
 
-    def build(self) -> None:
-        """Build what is missing."""
+    def build(self, budget: Budget) -> None:
+        """Build what is missing.
+
+        Raises:
+            OutOfTime: The budget was used up before the last was begun.
+        """
         wanted = self.missing()
         if not wanted:
             return
@@ -89,6 +94,8 @@ class NodeImages:
         if self._key(f"{REPOSITORY}:base") != BASE.key:
             self._timed("node base", self._build_base)
         for variant in wanted:
+            if not budget.left:
+                raise OutOfTime(f"node image {variant.name} not built in time")
             self._timed(f"node image {variant.name}", partial(self._build_variant, variant))
 
     def _timed(self, what: str, make: Callable[[], None]) -> None:

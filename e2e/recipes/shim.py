@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 from e2e.artefacts import Recipe, Workshop
+from e2e.compilers import rustup_home
 from e2e.places import SOURCES, Places
 
 BINARY = "containerd-shim-wasmtime-v1"
@@ -12,7 +13,7 @@ BINARY = "containerd-shim-wasmtime-v1"
 
 def cargo_environment(places: Places) -> dict[str, str]:
     """Keep cargo's downloads in the bench's folder."""
-    return {"CARGO_HOME": str(places.build / "cargo")}
+    return {"CARGO_HOME": str(places.build / "cargo"), **rustup_home()}
 
 
 def _shim(shop: Workshop) -> None:
