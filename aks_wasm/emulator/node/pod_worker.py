@@ -72,7 +72,6 @@ class PodWorker:
         self._pod = current
         try:
             if is_installer(current):
-                await make_sandbox(self._context, current)
                 await Installer(self._context, current).run()
             async with asyncio.timeout(self._seconds_left()):
                 await self._run_containers()

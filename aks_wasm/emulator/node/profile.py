@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 HANDLERS_ANNOTATION = "emulator.aks-wasm.dev/handlers"
-"""JSON object {handler: runtimeType} of what an installer has put on the node; it goes with the node."""
+"""JSON object {handler: {shim, version}} of what an installer has put on the node; it goes with the node."""
 
 _CONTAINERD = {
     "Ubuntu2404": ("2.3.2-1", "Ubuntu 24.04.3 LTS", "6.8.0-1041-azure"),

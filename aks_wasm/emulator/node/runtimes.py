@@ -71,10 +71,9 @@ def installed_runtimes(node: Mapping[str, Any]) -> dict[str, Runtime]:
         return {}  # somebody has edited the annotation; what can't be read is not configured
 
 
-def remember_runtimes(node: dict[str, Any], added: Mapping[str, Runtime]) -> None:
-    """Write installed runtimes into the node's annotation, beside those that are there."""
-    every = installed_runtimes(node) | dict(added)
-    document = {handler: {"shim": item.shim, "version": item.version} for handler, item in sorted(every.items())}
+def remember_runtimes(node: dict[str, Any], runtimes: Mapping[str, Runtime]) -> None:
+    """Write into the node's annotation what an installer has put there; what it names no more is gone."""
+    document = {handler: {"shim": item.shim, "version": item.version} for handler, item in sorted(runtimes.items())}
     node["metadata"].setdefault("annotations", {})[HANDLERS_ANNOTATION] = json.dumps(document)
 
 

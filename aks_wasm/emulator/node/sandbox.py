@@ -77,13 +77,19 @@ def _address(context: NodeContext, pod: Pod, node: Mapping[str, Any]) -> str:
     return context.network.assign(pod["metadata"]["uid"], node["spec"]["podCIDR"], wanted)
 
 
-async def set_up_volumes(context: NodeContext, pod: Pod) -> None:
-    """Make the pod's volumes; says in events what is missing, and tries again."""
+async def set_up_volumes(context: NodeContext, pod: Pod, *, leave_out: str = "") -> None:
+    """Make the pod's volumes; says in events what is missing, and tries again.
+
+    Args:
+        context: The node's.
+        pod: Whose.
+        leave_out: A kind of volume that the caller does without.
+    """
     delay = _FIRST_MOUNT_RETRY
     folder = context.pod_folder(pod["metadata"]["uid"]) / "volumes"
     while True:
         try:
-            materialise(surroundings(context.store, pod), folder)
+            materialise(surroundings(context.store, pod), folder, leave_out=leave_out)
         except MountError as error:
             context.event(pod, "FailedMount", str(error), warning=True)
             await context.back_off(delay)

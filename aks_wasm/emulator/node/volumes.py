@@ -20,8 +20,10 @@ class MountError(Exception):
     """A volume can't be set up; the message is that of the FailedMount event."""
 
 
-def materialise(around: Surroundings, folder: Path) -> None:
+def materialise(around: Surroundings, folder: Path, *, leave_out: str = "") -> None:
     """Write every volume of the pod below `folder`, one folder each; an emptyDir that is there stays.
+
+    Volumes of the kind `leave_out` are not made.
 
     ConfigMaps and Secrets are written once; the kubelet's later refresh is not emulated.
 
@@ -29,6 +31,8 @@ def materialise(around: Surroundings, folder: Path) -> None:
         MountError: What a volume refers to is missing, or its kind is not emulated.
     """
     for volume in around.pod["spec"].get("volumes") or ():
+        if volume.get(leave_out) is not None:
+            continue
         target = folder / volume["name"]
         kind = next((name for name in _KINDS if volume.get(name) is not None), None)
         if kind is None:

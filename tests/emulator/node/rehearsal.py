@@ -16,7 +16,7 @@ from aks_wasm.emulator.cluster.store import Store
 from aks_wasm.emulator.node.agent import NodeAgents
 from aks_wasm.emulator.node.images import ImageStore
 from aks_wasm.emulator.node.profile import NodePoolProfile, node_name
-from aks_wasm.emulator.node.runtimes import Runtime, remember_runtimes
+from aks_wasm.emulator.node.runtimes import Runtime, installed_runtimes, remember_runtimes
 from aks_wasm.emulator.state import Documents
 from tests.emulator.node.oci_archives import ImageArchive
 
@@ -95,8 +95,9 @@ class Rehearsal:
 
     def install(self, *runtimes: Runtime, node: str = NODE) -> None:
         """Configure handlers on a node, as an installer would have."""
+        added = {runtime.handler: runtime for runtime in runtimes}
         self.store.mutate(
-            "nodes", node, None, lambda stored: remember_runtimes(stored, {r.handler: r for r in runtimes})
+            "nodes", node, None, lambda stored: remember_runtimes(stored, installed_runtimes(stored) | added)
         )
 
     def runtime_class(self, name: str, handler: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 from aks_wasm.emulator.node.profile import NodePoolProfile, node_name
 from aks_wasm.emulator.node.runtimes import Runtime
-from tests.emulator.node.rehearsal import NODE, POOL, Rehearsal, exits_with, rehearse
+from tests.emulator.node.rehearsal import Rehearsal, exits_with, rehearse
 
 
 async def test_a_handler_that_is_not_configured_holds_the_sandbox_until_it_is(
@@ -92,76 +91,3 @@ async def test_preview_nodes_have_the_previews_handlers(tmp_path: Path) -> None:
         nodes.runtime_class("wasmtime-slight-v1", "slight")
         nodes.pod("fine", "fine:1", spec={"runtimeClassName": "wasmtime-slight-v1", "nodeName": node_name(pool, 0)})
         await nodes.phase("fine", "Succeeded")
-
-
-SHA = "a" * 64
-PLATFORM = {"os": "linux", "arch": "x86_64", "location": "https://example.test/shim.tar.gz", "sha256": SHA}
-SHIM = {"name": "spin", "version": "v0.25.1", "handler": "spin-v2", "runtimeType": "io.containerd.spin.v2"}
-
-
-def installer(nodes: Rehearsal, shims: object) -> None:
-    nodes.store.create(
-        "pods",
-        {
-            "kind": "Pod",
-            "apiVersion": "v1",
-            "metadata": {
-                "name": "installer",
-                "namespace": "default",
-                "labels": {"app.kubernetes.io/component": "shim-installer"},
-                "annotations": {"aks-wasm.dev/shims": json.dumps(shims)},
-            },
-            "spec": {
-                "nodeName": NODE,
-                "initContainers": [{"name": "install", "image": "busybox"}],
-                "containers": [{"name": "wait", "image": "pause"}],
-            },
-        },
-    )
-
-
-async def test_the_installer_configures_handlers_that_outlive_it(nodes: Rehearsal, task_image: str) -> None:
-    installer(nodes, [{**SHIM, "platforms": [PLATFORM]}])
-    await nodes.ready("installer")
-    assert nodes.get("installer")["status"]["phase"] == "Running"
-    assert "installed spin v0.25.1 for linux/amd64 as handler spin-v2" in await nodes.log(
-        "installer", container="install"
-    )
-    nodes.store.delete("pods", "installer", "default")
-    await nodes.gone("installer")
-    nodes.runtime_class("wasmtime-spin-v2", "spin-v2")
-    nodes.pod("task", task_image, spec={"runtimeClassName": "wasmtime-spin-v2"}, command=["/"])
-    await nodes.phase("task", "Succeeded")
-
-
-@pytest.mark.parametrize(
-    ("shims", "complaint"),
-    [
-        ([{**SHIM, "platforms": [{**PLATFORM, "arch": "arm64"}]}], "no platform for linux/amd64, there is linux/arm64"),
-        ([{**SHIM, "platforms": [{**PLATFORM, "sha256": "abc"}]}], "nothing is installed unchecked"),
-        ([{**SHIM, "platforms": [{**PLATFORM, "sha256": None}]}], "nothing is installed unchecked"),
-        ({"not": "a list"}, "can't be read"),
-    ],
-)
-async def test_the_installer_refuses_what_does_not_fit_the_node(
-    nodes: Rehearsal, shims: object, complaint: str
-) -> None:
-    installer(nodes, shims)
-
-    def entry() -> dict[str, dict[str, dict[str, object]]]:
-        return nodes.get("installer")["status"]["initContainerStatuses"][0]
-
-    await nodes.until(lambda: entry()["state"]["waiting"]["reason"] == "CrashLoopBackOff")
-    assert entry()["lastState"]["terminated"]["exitCode"] == 1
-    assert complaint in await nodes.log("installer", container="install")
-    node = nodes.store.get("nodes", NODE)
-    assert node is not None
-    assert "spin-v2" not in node["metadata"]["annotations"]["emulator.aks-wasm.dev/handlers"]
-
-
-async def test_a_replaced_node_has_lost_what_was_installed(nodes: Rehearsal) -> None:
-    newer = NodePoolProfile(**{**POOL.__dict__, "node_image_version": "AKSUbuntu-2404gen2containerd-202608.01.0"})
-    await nodes.agents.converge((newer,))
-    node = nodes.store.get("nodes", NODE)
-    assert node is not None
-    assert "emulator.aks-wasm.dev/handlers" not in node["metadata"]["annotations"]
