@@ -4,9 +4,15 @@ from __future__ import annotations
 
 CLUSTER_KINDS = {"up": "UpResult", "plan": "PlanResult", "down": "DownResult", "status": "StatusResult"}
 OTHER_KINDS = {
+    "doctor": "DoctorResult",
     "feature": "FeatureResult",
     "nodepool list": "NodePoolList",
     "nodepool": "NodePoolResult",
+    "runtime list": "RuntimeList",
+    "runtime install": "RuntimeInstallation",
+    "runtime verify": "RuntimeVerification",
+    "runtime upgrade": "RuntimeUpgrade",
+    "runtime remove": "RuntimeRemoval",
     "workload list": "WorkloadList",
     "workload logs": "WorkloadLogs",
     "workload": "WorkloadResult",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +10,13 @@ from aks_wasm.errors import ServiceError
 
 if TYPE_CHECKING:
     from aks_wasm.emulator.launch import Running, Wanted
+    from aks_wasm.kube.access import ClusterAccess
     from aks_wasm.settings import Settings
-    from aks_wasm.spec.models import NodePool
+    from aks_wasm.spec.models import ClusterSpec, NodePool
     from aks_wasm.workflows.context import Run
+    from aks_wasm.workflows.doctor.findings import DoctorResult
     from aks_wasm.workflows.results import ActionResult, ClusterResult, ListResult
+    from aks_wasm.workflows.runtimes.answers import RuntimeClassList, RuntimeResult
 
 
 class UseCases:
@@ -55,6 +58,21 @@ class UseCases:
 
         return status(run)
 
+    def doctor(
+        self, spec: ClusterSpec, settings: Settings, open_run: Callable[[], Run], spec_arguments: list[str]
+    ) -> DoctorResult:
+        """Diagnose the file's cluster, and this machine."""
+        from aks_wasm.workflows.doctor.diagnose import diagnose
+        from aks_wasm.workflows.doctor.ways import Ways
+
+        return diagnose(spec, settings, open_run, Ways(spec=spec, spec_arguments=tuple(spec_arguments)))
+
+    def doctor_of(self, access: ClusterAccess) -> DoctorResult:
+        """Diagnose the cluster that a kubeconfig leads to."""
+        from aks_wasm.workflows.doctor.diagnose import diagnose_given
+
+        return diagnose_given(access)
+
     def feature(self, run: Run, verb: str) -> ActionResult:
         """Show, register or unregister the preview feature."""
         from aks_wasm.workflows.feature import register, show, unregister
@@ -86,6 +104,43 @@ class UseCases:
         from aks_wasm.workflows.node_pools import delete_node_pool
 
         return delete_node_pool(run, name)
+
+    def install_runtimes(
+        self, run: Run, words: Sequence[str], *, selector: Mapping[str, str] | None, given: Mapping[str, Any]
+    ) -> RuntimeResult:
+        """Put shims on nodes."""
+        from aks_wasm.workflows.runtimes.install import InstallOptions, install
+        from aks_wasm.workflows.runtimes.site import site_of
+
+        return install(site_of(run, selector=selector), words, InstallOptions(**given))
+
+    def list_runtimes(self, run: Run) -> RuntimeClassList:
+        """List the RuntimeClasses."""
+        from aks_wasm.workflows.runtimes.listing import list_runtimes
+        from aks_wasm.workflows.runtimes.site import site_of
+
+        return list_runtimes(site_of(run))
+
+    def verify_runtimes(self, run: Run, words: Sequence[str], *, node: str | None) -> RuntimeResult:
+        """Prove runtimes on nodes."""
+        from aks_wasm.workflows.runtimes.site import site_of
+        from aks_wasm.workflows.runtimes.verify import verify
+
+        return verify(site_of(run), words, node=node)
+
+    def upgrade_runtimes(self, run: Run, words: Sequence[str], *, dry_run: bool) -> RuntimeResult:
+        """Go to other versions."""
+        from aks_wasm.workflows.runtimes.site import site_of
+        from aks_wasm.workflows.runtimes.upgrade import upgrade
+
+        return upgrade(site_of(run), words, dry_run=dry_run)
+
+    def remove_runtimes(self, run: Run, words: Sequence[str], *, everything: bool, dry_run: bool) -> RuntimeResult:
+        """Take shims off nodes."""
+        from aks_wasm.workflows.runtimes.remove import remove
+        from aks_wasm.workflows.runtimes.site import site_of
+
+        return remove(site_of(run), words, everything=everything, dry_run=dry_run)
 
     def list_workloads(self, run: Run) -> ListResult:
         """List the workloads."""

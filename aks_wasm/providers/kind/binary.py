@@ -54,14 +54,20 @@ def kind_program(home: Path, on_state: Progress = lambda _state: None) -> str:
         Unreachable: PATH has none in the tested range, and it can't be downloaded; says where to put it by hand.
         ServiceError: The download is not what it should be, or there is none for this machine.
     """
-    found = shutil.which("kind")
-    if found is not None and is_tested(_version_of(found)):
+    found, version = on_path()
+    if found is not None and is_tested(version):
         return found
     wanted = download_for(home, *this_machine())
     path = fetch(wanted, on_state)
     if not os.access(path, os.X_OK):
         path.chmod(0o755)
     return str(path)
+
+
+def on_path() -> tuple[str | None, Version | None]:
+    """Return the kind of PATH with its version; None for what there is not, or does not tell."""
+    found = shutil.which("kind")
+    return found, (_version_of(found) if found is not None else None)
 
 
 def this_machine() -> tuple[str, str]:
