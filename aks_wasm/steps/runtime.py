@@ -12,6 +12,7 @@ from aks_wasm.kube.conditions import wait_for, wait_gone
 from aks_wasm.kube.matching import matches
 from aks_wasm.shims.probe import probe_manifest, proof, proved
 from aks_wasm.steps.node_pool import route_note
+from aks_wasm.steps.privileges import require_privileges
 from aks_wasm.steps.step import StepContext
 from aks_wasm.steps.wanted import Manifest, Routes, Runtime, Wanted, is_installer, probe_image_key
 from aks_wasm.waits import Seen, wait_until
@@ -49,6 +50,8 @@ class ApplyRuntimes:
         """Apply what differs, wait for the installer."""
         client = context.connect()
         manifests = self.wanted.runtime_manifests(routes_of(context, self.known))
+        for manifest in filter(is_installer, manifests):
+            may_install(client, manifest)
         for manifest in manifests:
             apply_changed(client, manifest)
         for manifest in filter(is_installer, manifests):
@@ -126,6 +129,18 @@ def _go_on_without_pod(client: KubeClient, manifest: Manifest, name: str, runtim
         return Seen("proved by another run", done=True)
     client.apply(manifest)
     return Seen("probing again")
+
+
+def may_install(client: KubeClient, installer: Manifest) -> None:
+    """Refuse, before anything is made, where the cluster would deny the installer's pods; one that is there may stay.
+
+    Raises:
+        Refused: With the cluster's own words and what to do.
+    """
+    metadata = installer["metadata"]
+    if client.get("DaemonSet", metadata["name"], metadata["namespace"]) is None:
+        image = installer["spec"]["template"]["spec"]["initContainers"][0]["image"]
+        require_privileges(client, metadata["namespace"], image=image)
 
 
 def apply_changed(client: KubeClient, manifest: Manifest) -> bool:

@@ -13,7 +13,11 @@ from aks_wasm.emulator.cluster.statuses import Rejected
 from aks_wasm.emulator.cluster.store import Guard
 from aks_wasm.errors import NotAllowed, Refused
 from aks_wasm.kube.client import KubeClient
+from aks_wasm.shims.catalogue import select
+from aks_wasm.shims.installer import Installation
 from aks_wasm.steps.privileges import privileged_allowed, require_privileges
+from aks_wasm.steps.runtime import may_install
+from aks_wasm.steps.wanted import is_installer
 from tests.kube.running_api import RunningApi, client_of
 
 IMAGE = "mcr.example/busybox:1"
@@ -91,3 +95,13 @@ def test_a_webhook_that_denies_it_is_told_too(api: RunningApi, client: KubeClien
 def test_a_user_without_the_right_to_ask_is_told_so(api: RunningApi) -> None:
     with client_of(api, user={"token": "poor"}) as poor, pytest.raises(NotAllowed):
         privileged_allowed(poor, "default", image=IMAGE)
+
+
+def test_up_asks_before_the_first_installer_and_not_again(api: RunningApi, client: KubeClient) -> None:
+    installer = next(one for one in Installation("demo", select(("spin",))).manifests() if is_installer(one))
+    with guarded(api, managed_policies.guard), pytest.raises(Refused, match="aks-managed-baseline"):
+        may_install(client, installer)
+    namespace(client, installer["metadata"]["namespace"], "privileged")
+    client.apply(installer)
+    with guarded(api, managed_policies.guard):
+        may_install(client, installer)
