@@ -23,7 +23,7 @@ from aks_wasm.workflows.doctor.view import View
 
 _POOL_LABELS = ("kubernetes.azure.com/agentpool", "agentpool")
 _ARCH = "kubernetes.io/arch"
-_SHORT = re.compile(r"Insufficient (?P<resource>[\w./-]+)|Too many pods")
+_SHORT = re.compile(r"Insufficient (?P<resource>[\w./-]*\w)|Too many pods")
 _TAINT_EFFECTS = ("NoSchedule", "NoExecute")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from aks_wasm.kube.matching import quantity
 from aks_wasm.kube.sayings import hear
+from aks_wasm.shims.node_report import last_error
 from aks_wasm.workflows.doctor.edits import logs, patched, position_of, workload_place
 from aks_wasm.workflows.doctor.findings import Finding
 from aks_wasm.workflows.doctor.objects import (
@@ -76,6 +77,8 @@ def _why_ended(view: View, pod: Manifest, status: Manifest, ended: Mapping[str, 
             trap = heard.found.get("trap", "") if heard else ""
             words = f"the module of `{name}` trapped{': ' if trap else ''}{trap}"
             return view.finding(pod, "WasmTrap", words, evidence=_line(lines, seen), command=log)
+    if last_error(lines) is not None:
+        return None  # the installer's own words are told where it is
     if ended["exitCode"] == _KILLED or ended.get("reason") == "OOMKilled":
         return _killed(view, pod, name, ended, seen)
     words = f"`{name}` ended with exit code {ended['exitCode']}"
