@@ -10,13 +10,12 @@ from functools import cache
 from types import CodeType, FunctionType
 from typing import Any
 
-OURS = "e2e."
 PLAIN = (str, int, tuple, list, dict)
 
 
 @cache
 def code_of(function: Callable[..., Any]) -> str:
-    """Return a function with all that it names: functions of the bench and constants. Comments don't count."""
+    """Return a function with all that it names: functions of its package and constants. Comments don't count."""
     found: dict[str, str] = {}
     _follow(function, found)
     return "\n".join(f"{name}: {text}" for name, text in sorted(found.items()))
@@ -28,10 +27,14 @@ def _follow(function: Callable[..., Any], found: dict[str, str]) -> None:
     found[function.__qualname__] = _tree(function)
     for name in _names(function.__code__):
         value = function.__globals__.get(name)
-        if isinstance(value, FunctionType) and value.__module__.startswith(OURS):
+        if isinstance(value, FunctionType) and _package(value) == _package(function):
             _follow(value, found)
         elif isinstance(value, PLAIN):
             found[name] = repr(value)
+
+
+def _package(function: FunctionType) -> str:
+    return function.__module__.partition(".")[0]
 
 
 def _tree(function: FunctionType) -> str:
