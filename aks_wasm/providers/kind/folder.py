@@ -73,6 +73,11 @@ def shim_in_node(handler: str, binary: str) -> str:
     return f"{PROVIDED}/shims/{handler}/{binary}"
 
 
+def is_placed_by_script(runtime_type: str) -> bool:
+    """Return whether a runtime's program is one that the node script has put on the node, and not one of our mount."""
+    return runtime_type.startswith(f"{PROVIDED.rpartition('/')[0]}/") and not runtime_type.startswith(f"{PROVIDED}/")
+
+
 def unwritable(path: Path, error: OSError) -> AksWasmError:
     """Return the error for a place below AKS_WASM_HOME that the system refuses."""
     return AksWasmError(

@@ -13,7 +13,7 @@ from aks_wasm.providers.base import ObservedCluster
 from aks_wasm.providers.kind import nodes, shims
 from aks_wasm.providers.kind.containerd import Runtimes
 from aks_wasm.providers.kind.engine import Container, Engine
-from aks_wasm.providers.kind.folder import PROVIDED, ClusterFolder
+from aks_wasm.providers.kind.folder import PROVIDED, ClusterFolder, is_placed_by_script
 from aks_wasm.providers.kind.forwarding import is_forwarding
 from aks_wasm.providers.kind.record import (
     AGENT_POOL,
@@ -85,6 +85,12 @@ class Look:
             for worker in self.workers
         }
         return {name: missing for name, missing in lacks.items() if missing}
+
+    def for_script(self, worker: str, wanted: Iterable[Shim]) -> list[Shim]:
+        """Return the shims that the node script answers for on a worker: those missing, and those it put there."""
+        effective = self.effective.get(worker, {})
+        paths = {handler: str(runtime.get("runtime_type", "")) for handler, runtime in effective.items()}
+        return [shim for shim in wanted if shim.handler not in paths or is_placed_by_script(paths[shim.handler])]
 
 
 def look(engine: Engine, folder: ClusterFolder, name: str) -> Look:

@@ -98,7 +98,8 @@ def add_shims(engine: Engine, seen: Look, wanted: Sequence[Shim], on_state: Prog
         missing = lacking.get(container.name, [])
         if missing:
             on_state(f"putting {', '.join(shim.name for shim in missing)} on {container.name}")
-            nodes.install(engine, container, missing, sums(missing, seen.folder))
+            shims = seen.for_script(container.name, wanted)
+            nodes.install(engine, container, shims, sums(shims, seen.folder))
             _renew_pods(engine, nodes.control_plane(seen.containers), container)
 
 

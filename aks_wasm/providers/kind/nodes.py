@@ -16,7 +16,7 @@ from aks_wasm.shims.catalogue import Shim
 from aks_wasm.shims.installer import node_script
 
 _ADMIN = "/etc/kubernetes/admin.conf"
-_LIST = "/run/aks-wasm-shims.tsv"
+_FOLDER = "/run/aks-wasm/kind"  # of what the script works from
 _INSTALL_SECONDS = 180.0
 _AT_ONCE = 8
 
@@ -100,12 +100,12 @@ def check_effective(found: Mapping[str, Runtimes], before: Runtimes, handlers: I
 
 
 def install(engine: Engine, container: Container, shims: Sequence[Shim], sums: Mapping[str, str]) -> None:
-    """Add shims to a node that runs, by the script that works on AKS nodes: checked before, rolled back on failure.
+    """Put shims on a node that runs, by the script that works on AKS nodes: checked before, rolled back on failure.
 
     Args:
         engine: The engine.
         container: The node.
-        shims: What to add; their files are provided already.
+        shims: All that the script is to have put there; their files are provided already. Others of its own go.
         sums: Handler -> SHA-256 of the provided file.
 
     Raises:
@@ -126,12 +126,18 @@ def install(engine: Engine, container: Container, shims: Sequence[Shim], sums: M
         )
         for shim in shims
     ]
-    text = "".join(f"{line}\n" for line in lines)
-    engine.inside(container.name, "cp", "/dev/stdin", _LIST, data=text.encode()).checked(
-        f"write the list of shims into `{container.name}`"
-    )
-    script = node_script().encode()
-    done = engine.inside(container.name, "sh", "-s", "--", _LIST, data=script, timeout=_INSTALL_SECONDS)
+    engine.inside(container.name, "mkdir", "-p", _FOLDER).checked(f"make a folder in `{container.name}`")
+    # No turns: each node is worked on from here, one after the other.
+    files = {
+        "shims.tsv": "".join(f"{line}\n" for line in lines),
+        "settings": "turns=0\n",
+        "node-script.sh": node_script(),
+    }
+    for name, text in files.items():
+        wrote = engine.inside(container.name, "cp", "/dev/stdin", f"{_FOLDER}/{name}", data=text.encode())
+        wrote.checked(f"write `{name}` into `{container.name}`")
+    script = ("sh", f"{_FOLDER}/node-script.sh", "install", _FOLDER)
+    done = engine.inside(container.name, *script, timeout=_INSTALL_SECONDS)
     done.checked(f"put shims on the node `{container.name}`")
 
 

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from aks_wasm.shims.installer.content import CONTENT_ANNOTATION, SHIMS_ANNOTATION, node_script, shim_list, shims_of
+from aks_wasm.shims.installer.content import CONTENT_ANNOTATION, SHIMS_ANNOTATION, shim_list, shims_of
 from aks_wasm.shims.installer.daemon_set import IMAGE, KEEPER, WORKER
 from aks_wasm.shims.installer.installation import Installation
+from aks_wasm.shims.installer.node import node_script
 from aks_wasm.shims.installer.objects import INSTALLER, Manifest
 from aks_wasm.shims.installer.parts import Binary
 from aks_wasm.shims.installer.probes import PROBE_COMPONENT, ProbeImage, probe_image_key, stay_image_key

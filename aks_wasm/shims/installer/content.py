@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from importlib.resources import files
 from typing import cast, get_args
 
 from aks_wasm.shims.catalogue import Platform, Shim
@@ -28,11 +27,6 @@ PROBES = f"{INSTALLER}-probe"
 """The ConfigMap of the images that probes run."""
 
 _COLUMNS = 8
-
-
-def node_script() -> str:
-    """Return the POSIX shell script that works on a node."""
-    return files(__package__).joinpath(SCRIPT).read_text(encoding="utf-8")
 
 
 def shim_list(shims: Iterable[Shim]) -> str:

@@ -14,7 +14,6 @@ from aks_wasm.shims.installer.content import (
     SETTINGS,
     SHIMS_ANNOTATION,
     fingerprint,
-    node_script,
     probe_map,
     script_map,
     settings,
@@ -22,6 +21,7 @@ from aks_wasm.shims.installer.content import (
     shims_annotation,
 )
 from aks_wasm.shims.installer.daemon_set import IMAGE, Where, daemon_set, probe_source
+from aks_wasm.shims.installer.node import node_script
 from aks_wasm.shims.installer.objects import Manifest, namespace
 from aks_wasm.shims.installer.parts import Binary, part_maps, part_sources
 from aks_wasm.shims.installer.probes import ProbeImage, probe_daemon_set, stay_image_key

@@ -1,0 +1,88 @@
+
+# ---- Fetching: https, a file of the node, parts that came with the list, a file in an image ----
+
+# fetch LOCATION FILE
+fetch() {
+    case $1 in
+        file://*)
+            [ -f "$root${1#file://}" ] || fail NotFound "$1 is not on this node"
+            cp "$root${1#file://}" "$2" || room_or DownloadFailed "$work"
+            ;;
+        parts://*) join_parts "${1#parts://}" "$2" ;;
+        oci://*) from_image "${1#oci://}" "$2" ;;
+        http://* | https://*) download "$1" "$2" ;;
+        *) fail Unsupported "$1 is of no kind known here" ;;
+    esac
+}
+
+join_parts() {
+    plain "$1" && [ -f "$folder/parts/$1/part-000" ] || fail NotFound "the parts of $1 did not come with the list"
+    cat "$folder/parts/$1"/part-* >"$2" || room_or DownloadFailed "$work"
+}
+
+# from_image REF//PATH FILE: pulls without a login; an image that is there already is not pulled
+from_image() {
+    reference=${1%%//*} path=${1#*//}
+    case /$path/ in */../*) fail Unsupported "$path is no path in an image" ;; esac
+    if ! ctr_k8s images list -q "name==$reference" | grep -q .; then
+        ctr_k8s images pull "$reference" >/dev/null 2>"$work/said" ||
+            fail DownloadFailed "cannot pull $reference: $(tail -n 1 "$work/said")"
+    fi
+    mkdir "$work/image"
+    ctr_k8s images mount "$reference" "$work/image" >/dev/null 2>"$work/said" ||
+        fail DownloadFailed "cannot look into $reference: $(tail -n 1 "$work/said")"
+    done=0
+    cp "$work/image/$path" "$2" 2>/dev/null || done=1
+    there=$([ -f "$work/image/$path" ] && echo yes || echo no)
+    ctr_k8s images unmount --rm "$work/image" >/dev/null 2>&1 || umount "$work/image" 2>/dev/null || true
+    [ "$there" = yes ] || fail NotFound "$reference has no file $path"
+    [ $done = 0 ] || room_or DownloadFailed "$work"
+}
+
+# download URL FILE: four attempts at what may pass; a 404 does not
+download() {
+    attempt=1
+    while :; do
+        verdict=$(with_curl_or_wget "$1" "$2" 9>&-)
+        case $verdict in
+            fetched) return ;;
+            absent*) fail NotFound "$1: $verdict" ;;
+            'NoRoom') room_or DownloadFailed "$work" ;;
+        esac
+        [ $attempt -lt 4 ] || break
+        say "$1: $verdict; attempt $attempt of 4"
+        sleep $((attempt * 2)) 9>&-
+        attempt=$((attempt + 1))
+    done
+    case $verdict in
+        cut*) fail Truncated "$1: the download was cut short" ;;
+        *) fail DownloadFailed "$1: $verdict" ;;
+    esac
+}
+
+# with_curl_or_wget URL FILE: says done, NotFound..., NoRoom, cut..., or what went wrong
+with_curl_or_wget() {
+    code=0
+    if command -v curl >/dev/null; then
+        status=$(curl -fsSL --connect-timeout 20 --speed-time 60 --speed-limit 1 -w '%{http_code}' -o "$2" "$1" \
+            2>"$work/said") || code=$?
+        case $code/$status in
+            0/*) echo fetched ;;
+            22/404 | 22/410) echo "absent, HTTP status $status" ;;
+            18/*) echo 'cut short' ;;
+            23/*) echo NoRoom ;;
+            *) tail -n 1 "$work/said" | grep . || echo "curl ended with $code" ;;
+        esac
+    else
+        wget -T 60 -O "$2" "$1" >/dev/null 2>"$work/said" || code=$?
+        if [ $code = 0 ]; then
+            echo fetched
+        elif grep -Eq '404|410 Gone' "$work/said"; then
+            echo 'absent, HTTP status 404'
+        elif grep -qi 'no space' "$work/said"; then
+            echo NoRoom
+        else
+            grep . "$work/said" | tail -n 1 | grep . || echo "wget ended with $code"
+        fi
+    fi
+}
