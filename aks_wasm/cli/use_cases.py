@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,12 +128,12 @@ class UseCases:
 
         return verify(site_of(run), words, node=node)
 
-    def upgrade_runtimes(self, run: Run, words: Sequence[str], *, dry_run: bool) -> RuntimeResult:
+    def upgrade_runtimes(self, run: Run, words: Sequence[str], *, everybody: bool, dry_run: bool) -> RuntimeResult:
         """Go to other versions."""
         from aks_wasm.workflows.runtimes.site import site_of
         from aks_wasm.workflows.runtimes.upgrade import upgrade
 
-        return upgrade(site_of(run), words, dry_run=dry_run)
+        return upgrade(site_of(run), words, everybody=everybody, dry_run=dry_run)
 
     def remove_runtimes(self, run: Run, words: Sequence[str], *, everything: bool, dry_run: bool) -> RuntimeResult:
         """Take shims off nodes."""

@@ -26,6 +26,7 @@ class User:
         runs: Whether it is a pod that has not ended.
         owner: The cluster's name in our marks, None when it is not ours.
         controlled: Whether something else made it, as a Deployment makes pods.
+        ends: Whether it is being deleted.
     """
 
     kind: str
@@ -35,6 +36,7 @@ class User:
     runs: bool
     owner: str | None
     controlled: bool = False
+    ends: bool = False
 
     def __str__(self) -> str:
         return f"{self.kind.lower()}/{self.name}" + (f" in {self.namespace}" if self.namespace != "default" else "")
@@ -69,6 +71,7 @@ def _user(kind: str, thing: Mapping[str, Any]) -> User:
         runs=kind == "Pod" and thing.get("status", {}).get("phase") not in _ENDED,
         owner=labels.get(PART_OF) if labels.get(MANAGED_BY) == MANAGER else None,
         controlled=bool(thing["metadata"].get("ownerReferences")),
+        ends=thing["metadata"].get("deletionTimestamp") is not None,
     )
 
 

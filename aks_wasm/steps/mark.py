@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from aks_wasm.providers.base import NodePoolRequest
+from aks_wasm.shims.labels import SYSTEM_NAMESPACE
 from aks_wasm.steps.step import StepContext
+
+SELECTOR_ANNOTATION = "aks-wasm.dev/node-selector"
+"""On our namespace: JSON of the labels by which nodes were chosen."""
 
 _AT_ONCE = 8  # nodes
 
@@ -56,3 +61,23 @@ class MarkNodes:
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="mark") as threads:
             list(threads.map(lambda node: client.label("Node", node, self.labels), there.intersection(self.nodes)))
         return ", ".join(sorted(there.intersection(self.nodes)))
+
+
+@dataclass(frozen=True)
+class NoteSelector:
+    """Note on our namespace by which labels nodes were chosen, so that the next install chooses alike."""
+
+    selector: Mapping[str, str]
+    depends_on: tuple[str, ...] = ()
+    name: str = "node-selector"
+
+    def describe(self) -> str:
+        """Say which labels."""
+        labels = ",".join(f"{key}={value}" for key, value in self.selector.items())
+        return f"remember that nodes are chosen by `{labels}`"
+
+    def run(self, context: StepContext) -> str | None:
+        """Write the annotation."""
+        note = {SELECTOR_ANNOTATION: json.dumps(dict(self.selector), sort_keys=True)}
+        context.connect().annotate("Namespace", SYSTEM_NAMESPACE, note)
+        return None

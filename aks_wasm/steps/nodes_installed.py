@@ -15,12 +15,10 @@ from aks_wasm.waits import Patience, Seen, wait_until
 if TYPE_CHECKING:
     from aks_wasm.kube.client import KubeClient
 
-FINAL = frozenset(
-    {"HashMismatch", "Truncated", "WrongArchitecture", "NotFound", "ConfigRefused", "HandlerDropped", "Unsupported"}
-)
-"""Errors of the node script that the next try will not mend; one more is waited for all the same."""
+PASSING = frozenset({"NoTurn"})
+"""Errors of the node script that time mends; it has tried again by itself whatever else can be tried again."""
 
-_TRIES = {True: 1, False: 3}  # restarts of the installer's container after which its error counts, by FINAL
+_TRIES = 3  # restarts of the installer's container after which a passing error counts
 _NAMED = 3  # nodes in a state's words
 _LOG_LINES = 20
 _HINTS = {
@@ -93,7 +91,7 @@ def _still_there(client: KubeClient, nodes: Collection[str]) -> list[str]:
 def _give_up(client: KubeClient, node: str, pod: Pod) -> None:
     for status in _statuses(pod):
         error = _error_of(status)
-        if error is None or status.get("restartCount", 0) < _TRIES[error.code in FINAL]:
+        if error is None or (error.code in PASSING and status.get("restartCount", 0) < _TRIES):
             continue
         raise ServiceError(
             f"the installer gave up on node `{node}`: {error.words}",

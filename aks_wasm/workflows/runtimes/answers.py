@@ -47,13 +47,12 @@ class RuntimeClassList:
         return {"items": [camel(item) for item in self.items]}
 
     def tables(self) -> list[Table]:
-        """Return one table; a handler has a column only where it is not named as its class."""
-        named_alike = all(item.handler == item.runtime_class for item in self.items)
-        columns = ("RUNTIME CLASS", *(() if named_alike else ("HANDLER",)), "VERSION", "READY", "BY", "USED BY")
+        """Return one table."""
+        columns = ("RUNTIME CLASS", "HANDLER", "VERSION", "READY", "BY", "USED BY")
         rows = tuple(
             (
                 item.runtime_class,
-                *(() if named_alike else (item.handler,)),
+                "same" if item.handler == item.runtime_class else item.handler,
                 item.version or "-",
                 f"{'?' if item.ready is None else item.ready}/{item.nodes}",
                 item.made_by,

@@ -10,15 +10,12 @@ from typing import Any, Protocol
 from aks_wasm.errors import UsageError
 from aks_wasm.providers.base import ObservedCluster, ObservedNodePool
 from aks_wasm.shims.labels import INSTALLED, READY, SHIMS, SYSTEM_NAMESPACE, ready_label
-from aks_wasm.steps.mark import MarkNodes, MarkPool
+from aks_wasm.steps.mark import SELECTOR_ANNOTATION, MarkNodes, MarkPool, NoteSelector
 from aks_wasm.steps.runtime import POOL_LABEL, is_ready
 from aks_wasm.steps.step import Step
 from aks_wasm.workflows.context import Run
 from aks_wasm.workflows.node_pools import as_request
 from aks_wasm.workflows.observe import existing_cluster
-
-SELECTOR_ANNOTATION = "aks-wasm.dev/node-selector"
-"""On our namespace: JSON of the labels by which an install chose its nodes; the next one chooses alike."""
 
 _CONTROL_PLANE = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 
@@ -39,6 +36,12 @@ class Site(Protocol):
     def nodes(self) -> list[Node]:
         """Return every node that is to have runtimes, ready or not."""
 
+    def taints(self) -> tuple[str, ...]:
+        """Return what keeps pods off these nodes, as `key=value:Effect`."""
+
+    def remembering(self) -> list[Step]:
+        """Return the step that notes how the nodes were chosen, to be done first; none when that is known."""
+
     def marking(self, handlers: tuple[str, ...]) -> list[Step]:
         """Return the steps that send the installer to these nodes; none when it is so already.
 
@@ -46,8 +49,14 @@ class Site(Protocol):
             handlers: What will be ready there; pools that may go down to no node say so themselves.
         """
 
-    def unmarking(self, handlers: tuple[str, ...], *, everything: bool) -> list[Step]:
-        """Return the steps that take the marks of handlers off, and with `everything` the installer's own."""
+    def unmarking(self, handlers: tuple[str, ...], *, everything: bool, after: tuple[str, ...]) -> list[Step]:
+        """Return the steps that take the marks of handlers off, and with `everything` the installer's own.
+
+        Args:
+            handlers: Whose marks.
+            everything: Whether the installer goes as well.
+            after: Names of the steps to wait for.
+        """
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,14 @@ class FileSite:
         names = {pool.name for pool in self._pools()}
         return [node for node in self.run.connect().list("Node") if labels_of(node).get(POOL_LABEL) in names]
 
+    def taints(self) -> tuple[str, ...]:
+        """Return the taints of the file's pools."""
+        return tuple(sorted({taint for pool in self.run.spec.node_pools for taint in pool.taints}))
+
+    def remembering(self) -> list[Step]:
+        """Return none: the file chooses."""
+        return []
+
     def marking(self, handlers: tuple[str, ...]) -> list[Step]:
         """Return the change of each pool that is not marked yet."""
         steps: list[Step] = []
@@ -79,7 +96,7 @@ class FileSite:
                 steps.append(MarkPool(replace(request, labels={**pool.labels, **wanted})))
         return steps
 
-    def unmarking(self, handlers: tuple[str, ...], *, everything: bool) -> list[Step]:
+    def unmarking(self, handlers: tuple[str, ...], *, everything: bool, after: tuple[str, ...]) -> list[Step]:
         """Return the change of each pool that is marked."""
         steps: list[Step] = []
         keys = [*map(ready_label, handlers), *([SHIMS] if everything else [])]
@@ -88,7 +105,7 @@ class FileSite:
             if gone:
                 request = as_request(pool, pool.count, pool.min, pool.max)
                 kept = {key: value for key, value in pool.labels.items() if key not in gone}
-                steps.append(MarkPool(replace(request, labels=kept, unlabel=gone)))
+                steps.append(MarkPool(replace(request, labels=kept, unlabel=gone), depends_on=after))
         return steps
 
     def _pools(self) -> list[ObservedNodePool]:
@@ -146,18 +163,36 @@ class GivenSite:
             return {}
         return {str(k): str(v) for k, v in noted.items()} if isinstance(noted, dict) else {}
 
+    def taints(self) -> tuple[str, ...]:
+        """Return the lasting taints of the nodes; those that come and go with a node's state are none."""
+        found = {
+            taint["key"] + (f"={taint['value']}" if taint.get("value") else "") + f":{taint['effect']}"
+            for node in self.nodes()
+            for taint in node.get("spec", {}).get("taints") or ()
+            if not taint["key"].startswith("node.kubernetes.io/")
+        }
+        return tuple(sorted(found))
+
+    def remembering(self) -> list[Step]:
+        """Return the step that notes the selector."""
+        if self.selector is None or self.selector == self.remembered():
+            return []
+        return [NoteSelector(self.selector)]
+
     def marking(self, handlers: tuple[str, ...]) -> list[Step]:
         """Return the step that labels the nodes."""
         del handlers  # each node's own installer says what is ready there
         names = tuple(name_of(node) for node in self.nodes() if not is_marked(node))
         return [MarkNodes(names, {SHIMS: INSTALLED})] if names else []
 
-    def unmarking(self, handlers: tuple[str, ...], *, everything: bool) -> list[Step]:
-        """Return the step that takes labels off the nodes that have them."""
-        keys = [*map(ready_label, handlers), *([SHIMS] if everything else [])]
+    def unmarking(self, handlers: tuple[str, ...], *, everything: bool, after: tuple[str, ...]) -> list[Step]:
+        """Return the step that takes labels off the nodes; of one shim each node's own installer takes them off."""
+        if not everything:
+            return []
+        keys = [*map(ready_label, handlers), SHIMS]
         nodes = self.run.connect().list("Node")
         names = tuple(name_of(node) for node in nodes if not labels_of(node).keys().isdisjoint(keys))
-        return [MarkNodes(names, dict.fromkeys(keys))] if names else []
+        return [MarkNodes(names, dict.fromkeys(keys), depends_on=after)] if names else []
 
 
 def site_of(run: Run, *, selector: Mapping[str, str] | None = None) -> Site:
@@ -190,17 +225,6 @@ def name_of(thing: Mapping[str, Any]) -> str:
 def is_marked(node: Node) -> bool:
     """Return whether the installer is sent to a node."""
     return labels_of(node).get(SHIMS) == INSTALLED
-
-
-def taints_of(nodes: list[Node]) -> tuple[str, ...]:
-    """Return the lasting taints of nodes as `key=value:Effect`; those that come and go with a node's state are not."""
-    found = {
-        taint["key"] + (f"={taint['value']}" if taint.get("value") else "") + f":{taint['effect']}"
-        for node in nodes
-        for taint in node.get("spec", {}).get("taints") or ()
-        if not taint["key"].startswith("node.kubernetes.io/")
-    }
-    return tuple(sorted(found))
 
 
 def _is_control_plane(node: Node) -> bool:

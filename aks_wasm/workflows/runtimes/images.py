@@ -1,0 +1,35 @@
+"""The images that probes run, packaged on this machine; the installer brings them to its nodes, nothing is pulled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from aks_wasm.shims.catalogue import Shim
+from aks_wasm.shims.installer import ProbeImage, probe_image_key, stay_image_key
+from aks_wasm.workflows.context import Run
+from aks_wasm.workflows.images import PROBES
+
+if TYPE_CHECKING:
+    from aks_wasm.wasm.archive import ImageArchive
+
+PREFIX = "aks-wasm.local"
+"""What the images' names begin with: no registry has them."""
+
+
+def probe_archives(run: Run, shims: Iterable[Shim]) -> dict[str, ImageArchive]:
+    """Package what probes these shims, by `probe_image_key` and `stay_image_key`; kept under AKS_WASM_HOME."""
+    from aks_wasm.wasm.oci import content_of, package, repository_name
+
+    folder = run.settings.home / "cache" / "images"
+    keys = sorted({key for shim in shims for key in (probe_image_key(shim), stay_image_key(shim))})
+    return {
+        key: package(content_of(PROBES[key]), repository=repository_name(PREFIX, run.spec.name, key), folder=folder)
+        for key in keys
+    }
+
+
+def probe_images(run: Run, shims: Iterable[Shim]) -> dict[str, ProbeImage]:
+    """Return the same as the installer takes them."""
+    archives = probe_archives(run, shims)
+    return {key: ProbeImage(archive.name, archive.path.read_bytes()) for key, archive in archives.items()}

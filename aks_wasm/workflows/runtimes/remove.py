@@ -1,0 +1,103 @@
+"""`runtime remove`: the nodes' files as they were before, then our objects, then our marks; nothing that is in use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aks_wasm.errors import UsageError
+from aks_wasm.events import Warned
+from aks_wasm.kube.runtime_users import User, users_of
+from aks_wasm.plan.plan import Plan
+from aks_wasm.plan.runner import run_plan
+from aks_wasm.shims.catalogue import Shim
+from aks_wasm.shims.installed import Change, Present
+from aks_wasm.shims.labels import SYSTEM_NAMESPACE
+from aks_wasm.steps.shims import ChangeShims, look_at_installer
+from aks_wasm.steps.step import Step
+from aks_wasm.steps.withdraw import RemoveInstaller, WithdrawClasses, refuse_used
+from aks_wasm.workflows.results import StepRecord
+from aks_wasm.workflows.runtimes.answers import RuntimeResult
+from aks_wasm.workflows.runtimes.images import probe_images
+from aks_wasm.workflows.runtimes.site import Site, is_marked, name_of
+from aks_wasm.workflows.up import step_records
+
+
+def remove(site: Site, words: Sequence[str], *, everything: bool, dry_run: bool) -> RuntimeResult:
+    """Take shims off the nodes. What is not there is fine.
+
+    Args:
+        site: The cluster.
+        words: Which, as `NAME` or `NAME@VERSION`.
+        everything: All of them, and the installer with all it made.
+        dry_run: Only say what would be done.
+
+    Raises:
+        UsageError: Neither or both was asked for, or there is no such shim.
+        Refused: Pods use one of them, or the installer is not ours; nothing was changed.
+    """
+    if everything == bool(words):
+        raise UsageError("which runtimes are to go?", code="UsageError", hint="give either `--shim NAME` or `--all`")
+    client, owner = site.run.connect(), site.run.spec.name
+    present = look_at_installer(client, owner)
+    going = present.shims if everything else _named(present, words)
+    users = users_of(client, [shim.runtime_class for shim in going])
+    refuse_used(users)
+    everything = everything or len(going) == len(present.shims)
+    steps = removal_steps(site, present, going, everything=everything)
+    if dry_run:
+        records = tuple(StepRecord(step.name, "planned", summary=step.describe()) for step in steps)
+        return _answer(site, going, records)
+    _warn_of_templates(site, users)
+    plan = Plan(tuple(steps))
+    outcome = run_plan(plan, site.run.step_context())
+    if outcome.error is not None:
+        raise outcome.error
+    return _answer(site, going, step_records(plan, outcome))
+
+
+def removal_steps(site: Site, present: Present, going: Sequence[Shim], *, everything: bool) -> list[Step]:
+    """Return what takes shims off the nodes, in an order in which it may be cut off anywhere and done again."""
+    client = site.run.connect()
+    handlers = tuple(shim.handler for shim in going)
+    steps: list[Step] = [WithdrawClasses(handlers)] if handlers else []
+    marked = tuple(name_of(node) for node in client.list("Node") if is_marked(node))
+    if present.there:
+        kept = () if everything else tuple(shim for shim in present.shims if shim.handler not in handlers)
+        about = f"take {_listed(going) or 'all shims'} off {len(marked)} nodes" + (
+            ", whose files are then as they were before" if everything else ""
+        )
+        change = Change(drop=frozenset(handlers), probes=probe_images(site.run, kept))
+        steps.append(ChangeShims(change, site.taints(), lambda: marked, about, depends_on=("runtime-classes",)))
+    if everything and (present.there or client.get("Namespace", SYSTEM_NAMESPACE) is not None):
+        steps.append(RemoveInstaller(depends_on=("shims", "runtime-classes")))
+    before = tuple(step.name for step in steps)
+    return [*steps, *site.unmarking(handlers, everything=everything, after=before)]
+
+
+def _named(present: Present, words: Sequence[str]) -> tuple[Shim, ...]:
+    chosen: dict[str, Shim] = {}
+    for word in words:
+        name, _, version = word.partition("@")
+        found = present.named(name, version)
+        if not found:
+            known = ", ".join(f"`{shim.name}@{shim.version}`" for shim in present.shims) or "none"
+            raise UsageError(f"the shim `{word}` is not installed", code="NotInstalled", hint=f"installed: {known}")
+        chosen |= {shim.handler: shim for shim in found}
+    return tuple(chosen.values())
+
+
+def _warn_of_templates(site: Site, users: Sequence[User]) -> None:
+    """Say which workloads without pods will not start any more."""
+    workloads = sorted({str(user) for user in users if user.kind not in ("Pod", "Job")})
+    if workloads:
+        site.run.emit(Warned(f"these ask for what is going, and will start no pod: {', '.join(workloads)}"))
+
+
+def _answer(site: Site, going: Sequence[Shim], records: tuple[StepRecord, ...]) -> RuntimeResult:
+    shims = tuple({"name": s.name, "version": s.version, "handler": s.handler} for s in going)
+    name = site.run.spec.name
+    return RuntimeResult("RuntimeRemoval", ok=True, cluster=name, steps=records, facts={"removed": shims})
+
+
+def _listed(shims: Sequence[Shim]) -> str:
+    return ", ".join(f"{shim.name} {shim.version}" for shim in shims)
