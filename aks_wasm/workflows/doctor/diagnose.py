@@ -57,9 +57,7 @@ def diagnose(spec: ClusterSpec, settings: Settings, open_run: Callable[[], Run],
     run = open_run()
     observed = run.provider.observe(spec)
     problems = _problems(run, observed)
-    checks.append(
-        Check("before up", "found" if problems else "ok", "limits, versions, sizes, quota, rights allow an `up`")
-    )
+    checks.append(Check("before up", "found" if problems else "ok", "nothing that `up` needs is missing"))
     findings += [_of_problem(problem, ways) for problem in problems]
     cluster = observed.cluster
     if cluster is None:
@@ -120,8 +118,8 @@ def _result(checks: Iterable[Check], findings: Iterable[Finding], gathered: Gath
 def _reached(client: KubeClient, gathered: Gathered) -> Check:
     view = gathered.view
     about = (
-        f"Kubernetes {client.version()}: {len(view.nodes)} nodes, {len(view.of('Pod'))} pods, "
-        f"{len(view.runtime_classes)} RuntimeClasses, the configuration in effect on {len(view.reports)} nodes"
+        f"Kubernetes {client.version()}; nodes: {len(view.nodes)}, pods: {len(view.of('Pod'))}, RuntimeClasses: "
+        f"{len(view.runtime_classes)}, nodes that tell their containerd's configuration: {len(view.reports)}"
     )
     return Check("inside", "ok", about)
 

@@ -32,7 +32,7 @@ KINDS = (
     "PodMetrics",
 )
 _WARNINGS = "type=Warning"
-_THREADS = 12
+_THREADS = 10  # as many as the client keeps connections
 _REPORT_LINES = 100  # the installer writes a line when something changes
 _LOG_LINES = 20
 _MOST_LOGS = 40  # of containers that ended badly; more of them end alike

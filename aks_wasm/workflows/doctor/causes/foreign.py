@@ -109,9 +109,7 @@ def ignored_changes(view: View) -> Iterator[Finding]:
     """Find Shims whose binary's place was changed after nodes had been provisioned: nothing is installed anew."""
     for shim in view.of("Shim"):
         label, changed = name_of(shim), _written(shim, "f:spec", "f:fetchStrategy")
-        if changed is None or shim["metadata"].get("generation", 1) < 2:
-            continue
-        if (view.now - changed).total_seconds() < _SETTLE_SECONDS:
+        if changed is None or (view.now - changed).total_seconds() < _SETTLE_SECONDS:
             continue
         for node in view.nodes.values():
             since = _written(node, "f:metadata", "f:labels", f"f:{label}")

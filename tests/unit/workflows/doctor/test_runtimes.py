@@ -228,7 +228,7 @@ def test_a_shim_changed_after_its_nodes_is_told() -> None:
         return [{"manager": "m", "time": time, "fieldsV1": fields}]
 
     changed = written("2026-11-22T11:00:00Z", "f:spec", "f:fetchStrategy")
-    shim = {**SHIM, "metadata": meta("spin-v2", None, generation=2, managedFields=changed)}
+    shim = {**SHIM, "metadata": meta("spin-v2", None, managedFields=changed)}
     old = written("2026-11-21T11:00:00Z", "f:metadata", "f:labels", "f:spin-v2")
     new = written("2026-11-22T11:30:00Z", "f:metadata", "f:labels", "f:spin-v2")
     scene = view(node("n1", labels=PROVISIONED, managed=old), node("n2", labels=PROVISIONED, managed=new), shim, CLASS)
