@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aks_wasm.emulator.cluster import custom_schemas
 from aks_wasm.emulator.cluster.context import ApiContext
 from aks_wasm.emulator.cluster.trees import Tree, now
 
@@ -30,6 +31,13 @@ def serve_stored(context: ApiContext) -> None:
     """Serve every definition there is, for example after a restart."""
     for crd in context.store.view(PLURAL):
         context.kinds.define(crd)
+
+
+def unchecked(crd: Tree) -> list[str]:
+    """Return the warning for whoever stores a definition with rules that nothing here looks at."""
+    versions = (crd.get("spec") or {}).get("versions") or ()
+    words = sorted(set().union(*(custom_schemas.unchecked(custom_schemas.schema_of(one)) for one in versions)))
+    return [f"the aks-wasm emulator does not look at {', '.join(words)} of schemas"] if words else []
 
 
 def withdraw(context: ApiContext, crd: Tree) -> None:

@@ -47,19 +47,21 @@ class Decoded:
     Attributes:
         obj: The object with only what the type knows.
         unknown: Paths of the fields that were dropped, for example `spec.template.spec.contaners`.
+        loose: Whether values of another type are left in place: of custom objects the schema tells later.
     """
 
     obj: Tree
     unknown: list[str] = field(default_factory=list)
+    loose: bool = False
 
 
-def decoded(node: Node, obj: Tree) -> Decoded:
-    """Read an object of that type.
+def decoded(node: Node, obj: Tree, *, loose: bool = False) -> Decoded:
+    """Read an object of that type; with `loose` a value of another type than metadata's stays as it is.
 
     Raises:
         WrongType: A value has the wrong JSON type, or text that should be base64 or a quantity is not.
     """
-    result = Decoded({})
+    result = Decoded({}, loose=loose)
     result.obj = _struct(node, obj, "", result)
     return result
 
@@ -92,6 +94,8 @@ def _struct(node: Node, value: Tree, path: str, result: Decoded) -> Tree:
                 read[name] = item
             else:
                 result.unknown.append(place)
+        elif item is None and known.nullable:
+            read[name] = None
         elif item is not None:
             # Go leaves out empty optional lists and maps; a struct is there even when it is empty.
             if item in ([], {}) and known.shape in {"list", "map"} and name not in node.required:
@@ -99,6 +103,9 @@ def _struct(node: Node, value: Tree, path: str, result: Decoded) -> Tree:
             try:
                 read[name] = _value(known, item, place, result)
             except _Mismatch as error:
+                if result.loose and not place.startswith("metadata"):
+                    read[name] = item
+                    continue
                 owner = node.name.rpartition(".")[2]
                 told = f"cannot unmarshal {error.found} into Go struct field {owner}.{error.field}"
                 raise WrongType(f"json: {told} of type {error.wanted}") from error

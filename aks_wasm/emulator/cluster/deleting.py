@@ -8,7 +8,7 @@ from aks_wasm.emulator.cluster import answers, conversion, crds
 from aks_wasm.emulator.cluster.calls import Call
 from aks_wasm.emulator.cluster.context import ApiContext
 from aks_wasm.emulator.cluster.options import DeleteOptions
-from aks_wasm.emulator.cluster.reading import selected_page, shown
+from aks_wasm.emulator.cluster.reading import listed, selected_page, shown
 from aks_wasm.emulator.cluster.statuses import Conflict, NotFound, Rejected
 from aks_wasm.emulator.cluster.trees import Tree
 
@@ -72,15 +72,7 @@ async def delete_collection(context: ApiContext, call: Call) -> web.Response:
     options = await _options(call)
     page = selected_page(context, call)
     items = [remove(context, call, obj, options) for obj in page.items]
-    kind = call.kind
-    return answers.document(
-        {
-            "kind": f"{kind.kind}List",
-            "apiVersion": kind.api_version,
-            "metadata": page.metadata(),
-            "items": [conversion.outward(kind, item) for item in items],
-        }
-    )
+    return answers.document(listed(call.kind, page, [conversion.outward(call.kind, item) for item in items]))
 
 
 async def _options(call: Call) -> DeleteOptions:

@@ -28,7 +28,7 @@ from aks_wasm.emulator.cluster.statuses import (
     UnsupportedMediaType,
 )
 from aks_wasm.emulator.cluster.trees import Tree, copied, metadata
-from aks_wasm.emulator.cluster.writing import Write, create_object, update_object
+from aks_wasm.emulator.cluster.writing import Write, create_object, fill_custom, update_object
 
 JSON_MEDIA = "application/json-patch+json"
 MERGE_MEDIA = "application/merge-patch+json"
@@ -64,7 +64,7 @@ def _patch(write: Write, old: Tree, media: str, content: bytes) -> Tree:
     seen = conversion.outward(call.kind, old)
     changed = patched(call, seen, media, content)
     try:
-        read = decoded(node_of(call.kind), changed)
+        read = decoded(node_of(call.kind), changed, loose=call.kind.definition is not None)
     except WrongType as error:
         raise BadRequest(f"error decoding patched object: {error}") from error
     if read.unknown and write.options.validation != "Ignore":
@@ -74,6 +74,7 @@ def _patch(write: Write, old: Tree, media: str, content: bytes) -> Tree:
             causes = [invalid("patch", content.decode(errors="replace"), why)]
             raise Invalid("", "", causes)
         write.warnings += told
+    fill_custom(call.kind, read.obj)
     new = conversion.inward(call.kind, read.obj)
     _check_name(call, new)
     return update_object(write, old, new)
@@ -119,6 +120,7 @@ def _apply(write: Write, old: Tree | None, config: Tree) -> tuple[Tree, int]:
         new = applied(node, old or {}, config, manager, force=write.options.force)
     except MissingKey as error:
         raise ServerError(f"failed to create typed patch object ({_told(call, config)}): {error}") from error
+    fill_custom(kind, new)
     if old is None:
         if call.subresource:
             raise NotFound(kind.plural, call.name)

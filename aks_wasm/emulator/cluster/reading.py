@@ -53,10 +53,14 @@ def list_objects(context: ApiContext, call: Call) -> web.Response:
         return answers.document(
             {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": meta, "items": bare}
         )
-    items = [_listed(kind, item) for item in page.items]
-    return answers.document(
-        {"kind": f"{kind.kind}List", "apiVersion": kind.api_version, "metadata": meta, "items": items}
-    )
+    return answers.document(listed(kind, page, [_listed(kind, item) for item in page.items]))
+
+
+def listed(kind: Kind, page: Page, items: list[Tree]) -> Tree:
+    """Return the list of a kind that has these items."""
+    # Untyped lists have the token, empty or not.
+    meta = ({"continue": ""} if kind.definition is not None else {}) | page.metadata()
+    return {"kind": f"{kind.kind}List", "apiVersion": kind.api_version, "metadata": meta, "items": items}
 
 
 def _listed(kind: Kind, obj: Tree) -> Tree:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from aks_wasm.emulator.cluster.kinds import BUILT_IN, STATUS_VERBS, Kind
 from aks_wasm.emulator.cluster.trees import Tree, dig
 
+_CUSTOM_VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
+
 
 class Kinds:
     """All kinds served now: built-in ones and those of established CustomResourceDefinitions."""
@@ -67,6 +69,7 @@ def _custom_kind(spec: Tree, version: Tree) -> Kind:
         short_names=tuple(names.get("shortNames") or ()),
         categories=tuple(names.get("categories") or ()),
         subresources=subresources,
+        verbs=_CUSTOM_VERBS,
         definition={"singular": dig(names, "singular"), **version},
     )
 

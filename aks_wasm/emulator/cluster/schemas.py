@@ -30,6 +30,7 @@ class Node:
         retain_keys: Strategic merge patch may drop the keys a patch does not name.
         open_fields: A struct that keeps fields it does not know.
         required: Fields that must be there.
+        nullable: Null is a value of its own there and stays.
         description: For `kubectl explain`.
     """
 
@@ -42,6 +43,7 @@ class Node:
     retain_keys: bool = False
     open_fields: bool = False
     required: tuple[str, ...] = ()
+    nullable: bool = False
     description: str = ""
     _fields: Callable[[], Mapping[str, Node]] = field(default=dict, repr=False)
     _item: Callable[[], Node] | None = field(default=None, repr=False)
@@ -151,6 +153,7 @@ def custom(schema: Tree) -> Node:
     kind = schema.get("type")
     atomic = (schema.get("x-kubernetes-map-type") or schema.get("x-kubernetes-list-type")) == "atomic"
     common: dict[str, Any] = {"atomic": atomic, "description": schema.get("description", "")}
+    common["nullable"] = bool(schema.get("nullable"))
     if schema.get("x-kubernetes-int-or-string"):
         return Node("scalar", "int-or-string", **common)
     if kind == "array":

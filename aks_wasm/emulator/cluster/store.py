@@ -121,10 +121,16 @@ class Store:
             self._write(plural, key, obj, "ADDED", None)
         return copied(obj)
 
-    def replace(self, plural: str, obj: Tree, *, dry_run: bool = False) -> Tree:
+    def replace(self, plural: str, obj: Tree, *, dry_run: bool = False, whole: bool = False) -> Tree:
         """Put an object in the place of its older self; nothing is written when nothing differs.
 
         The last finalizer's going ends an object that is being deleted.
+
+        Args:
+            plural: Whose object.
+            obj: What it is to be.
+            dry_run: Stop just before writing.
+            whole: A status without a path of its own counts for the generation, too.
 
         Raises:
             NotFound: There is none of that name.
@@ -147,7 +153,8 @@ class Store:
                 meta.pop(name, None)
         if obj == old:
             return obj
-        if "generation" in meta and _content(obj) != _content(old):
+        changed = _content(obj) != _content(old) or (whole and obj.get("status") != old.get("status"))
+        if "generation" in meta and changed:
             meta["generation"] += 1
         if dry_run:
             return obj

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from aks_wasm.emulator.cluster import names
+from aks_wasm.emulator.cluster import custom_schemas, names
 from aks_wasm.emulator.cluster.causes import Cause, duplicate, invalid, not_supported, required
 from aks_wasm.emulator.cluster.kinds import Kind
-from aks_wasm.emulator.cluster.schemas import Node, node_of
 from aks_wasm.emulator.cluster.trees import Tree, dig
 from aks_wasm.emulator.cluster.validation_pods import pod_problems, template_problems, toleration_problems
 from aks_wasm.emulator.cluster.validation_workloads import (
@@ -36,7 +35,7 @@ def problems(kind: Kind, obj: Tree) -> list[Cause]:
     if check is not None:
         found += check(obj)
     elif kind.definition is not None:
-        found += _missing(node_of(kind), obj, "")
+        found += custom_schemas.problems(custom_schemas.schema_of(dict(kind.definition)), obj)
     return found
 
 
@@ -65,20 +64,6 @@ def label_problems(meta: Tree, place: str) -> Iterator[Cause]:
             yield invalid(f"{place}.labels", key, why)
         for why in names.label_value(value):
             yield invalid(f"{place}.labels", value, why)
-
-
-def _missing(node: Node, value: object, place: str) -> Iterator[Cause]:
-    """Yield the fields of a custom resource that its schema requires and that are not there."""
-    if node.shape == "struct" and isinstance(value, dict):
-        for name in node.required:
-            if name not in value:
-                yield required(f"{place}.{name}".lstrip("."))
-        for name, item in value.items():
-            if name != "metadata":
-                yield from _missing(node.child(name), item, f"{place}.{name}".lstrip("."))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _missing(node.item, item, f"{place}[{index}]")
 
 
 def _service_problems(obj: Tree) -> Iterator[Cause]:
@@ -176,9 +161,11 @@ def _definition_problems(obj: Tree) -> Iterator[Cause]:
     versions = spec.get("versions") or []
     if sum(bool(version.get("storage")) for version in versions) != 1:
         yield invalid("spec.versions", versions, "must have exactly one version marked as storage version")
+    if not any(version.get("storage") for version in versions):
+        yield invalid("status.storedVersions", None, "must have at least one stored version")
     for index, version in enumerate(versions):
         if not dig(version, "schema", "openAPIV3Schema"):
-            yield required(f"spec.versions[{index}].schema.openAPIV3Schema", "schemas are required")
+            yield required(f"spec.versions[{index}].schema.openAPIV3Schema")
 
 
 def _node_problems(obj: Tree) -> Iterator[Cause]:

@@ -8,12 +8,20 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from aks_wasm.emulator.cluster import admission, conversion, crds, defaults, immutability, validation
+from aks_wasm.emulator.cluster import (
+    admission,
+    conversion,
+    crds,
+    custom_schemas,
+    defaults,
+    immutability,
+    validation,
+)
 from aks_wasm.emulator.cluster.calls import Call
 from aks_wasm.emulator.cluster.causes import Cause, invalid, required
 from aks_wasm.emulator.cluster.context import ApiContext
 from aks_wasm.emulator.cluster.decoding import WrongType, decoded
-from aks_wasm.emulator.cluster.kinds import WITHOUT_CONTROLLER
+from aks_wasm.emulator.cluster.kinds import WITHOUT_CONTROLLER, Kind
 from aks_wasm.emulator.cluster.managed_fields import track_update
 from aks_wasm.emulator.cluster.options import WriteOptions
 from aks_wasm.emulator.cluster.reading import shown
@@ -44,7 +52,7 @@ class Write:
         obj = {"apiVersion": kind.api_version, "kind": kind.kind, **obj}
         _check_kind(self.call, obj)
         try:
-            read = decoded(node_of(kind), obj)
+            read = decoded(node_of(kind), obj, loose=kind.definition is not None)
         except WrongType as error:
             raise BadRequest(self._cannot(str(error))) from error
         if read.unknown and self.options.validation != "Ignore":
@@ -53,6 +61,7 @@ class Write:
                 raise BadRequest(self._cannot("strict decoding error: " + ", ".join(told)))
             self.warnings += told
         self._check_namespace(read.obj)
+        fill_custom(kind, read.obj)
         return conversion.inward(kind, read.obj)
 
     def _cannot(self, why: str) -> str:
@@ -65,6 +74,12 @@ class Write:
             meta.pop("namespace", None)
         elif meta.setdefault("namespace", self.call.namespace) != self.call.namespace:
             raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")
+
+
+def fill_custom(kind: Kind, obj: Tree) -> None:
+    """Fill the defaults of a custom object's schema in, in place; other kinds have theirs in `defaults`."""
+    if kind.definition is not None:
+        custom_schemas.fill(custom_schemas.schema_of(dict(kind.definition)), obj)
 
 
 def _check_kind(call: Call, obj: Tree) -> None:
@@ -105,6 +120,8 @@ def create_object(write: Write, obj: Tree) -> Tree:
     plural = kind.stored_as
     if plural in WITHOUT_CONTROLLER:
         write.warnings.append(f"the aks-wasm emulator keeps a {kind.kind} but has no controller that acts on it")
+    if plural == crds.PLURAL:
+        write.warnings += crds.unchecked(obj)
     _name(write, obj)
     admission.require_namespace(context.store, plural, obj)
     owners = obj["metadata"].pop("managedFields", None)
@@ -168,7 +185,7 @@ async def update(context: ApiContext, call: Call) -> web.Response:
         raise NotFound(call.kind.plural, call.name)
     if call.kind.definition is not None and not obj["metadata"].get("resourceVersion"):
         causes = [invalid("metadata.resourceVersion", 0, "must be specified for an update")]
-        raise Invalid(call.kind.kind, name, causes, group=call.kind.group)
+        raise Invalid(call.kind.resource, name, causes, group=call.kind.group)
     stored = update_object(write, old, obj)
     return shown(call, conversion.outward(call.kind, stored), 200, tuple(write.warnings))
 
@@ -195,7 +212,8 @@ def update_object(write: Write, old: Tree, new: Tree, *, track: bool = True) -> 
         metadata(new)["managedFields"] = old["metadata"].get("managedFields", [])
         if not new["metadata"]["managedFields"]:
             del new["metadata"]["managedFields"]
-    stored = context.store.replace(kind.stored_as, new, dry_run=write.options.dry_run)
+    whole = kind.definition is not None and "status" not in kind.subresources
+    stored = context.store.replace(kind.stored_as, new, dry_run=write.options.dry_run, whole=whole)
     if kind.plural == crds.PLURAL and not write.options.dry_run:
         return crds.establish(context, stored)
     return stored

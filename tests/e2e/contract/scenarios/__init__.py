@@ -3,6 +3,7 @@
 from tests.e2e.contract.scenarios import (  # noqa: F401  # they register themselves
     admission,
     applying,
+    custom_resources,
     deleting,
     discovery,
     errors,

@@ -117,6 +117,7 @@ def workloads_are_warned_of_and_their_pods_refused(api: Transcript, space: Space
 def a_stricter_level_warns_of_pods_that_are_there(api: Transcript, space: Space) -> None:
     for name in ("one", "two", "three"):
         api.post(f"{space.core}/pods", pod(name, **(PRIVILEGED if name != "three" else {"hostNetwork": True})))
+    api.settle(0.25)  # and at a watched copy of its pods
     guarded(api, space, enforce="baseline")
     guarded(api, space, enforce="privileged")
     api.patch(f"{space.core}/pods/one", {"metadata": {"labels": {"a": "b"}}})
