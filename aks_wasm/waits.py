@@ -16,6 +16,7 @@ T = TypeVar("T")
 FIRST_PAUSE = 0.1  # seconds; short enough that waiting for something quick costs nothing
 LONGEST_PAUSE = 10.0  # seconds; AKS allows 2 status reads a second per subscription (quotas-skus-regions)
 PAUSE_SHARE = 0.05  # of the time waited so far, so that a wait ends at most about 5 % late
+LOST_SECONDS = 120.0  # how long a wait outlives a lost connection or a failing gateway; AKS restarts API servers
 
 
 class Clock(Protocol):
@@ -77,6 +78,44 @@ class Patience:
     timeout: float
     clock: Clock
     on_state: Progress = lambda _state: None
+
+
+class Tolerant(Generic[T]):
+    """A look that may go unanswered for LOST_SECONDS: over a lost connection, a failing gateway, a restart."""
+
+    def __init__(
+        self,
+        look: Callable[[], Seen[T]],
+        clock: Clock,
+        is_lost: Callable[[Exception], bool],
+        state: str = "no answer; trying again",
+    ) -> None:
+        """Take the look.
+
+        Args:
+            look: What is tried.
+            clock: Where time comes from.
+            is_lost: Whether an error of the look says that nobody answered; any other is raised at once.
+            state: What is seen meanwhile.
+        """
+        self._look = look
+        self._clock = clock
+        self._is_lost = is_lost
+        self._state = state
+        self._lost_since: float | None = None
+
+    def __call__(self) -> Seen[T]:
+        """Look, unless nobody answers."""
+        try:
+            seen = self._look()
+        except Exception as error:
+            now = self._clock.now()
+            self._lost_since = now if self._lost_since is None else self._lost_since
+            if not self._is_lost(error) or now - self._lost_since > LOST_SECONDS:
+                raise
+            return Seen(self._state)
+        self._lost_since = None
+        return seen
 
 
 def wait_until(probe: Callable[[], Seen[T]], *, what: str, patience: Patience, hint: str | None = None) -> T | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aks_wasm.errors import AksWasmError, WorkloadFailed
 from aks_wasm.kube.causes import Cause, cause_of, refusal
-from aks_wasm.kube.outages import Tolerant
+from aks_wasm.kube.outages import tolerant
 from aks_wasm.shims.labels import NAME
 from aks_wasm.waits import Patience, Seen, wait_until
 
@@ -60,7 +60,7 @@ def wait_for(
             return watch.with_cause(seen, live)
         return seen
 
-    found = wait_until(Tolerant(probe, patience.clock), what=watch.what, patience=patience)
+    found = wait_until(tolerant(probe, patience.clock), what=watch.what, patience=patience)
     return found if found is not None else {}
 
 
@@ -78,7 +78,7 @@ def wait_gone(client: KubeClient, kind: str, name: str, namespace: str | None, p
         held = live["metadata"].get("finalizers") or live.get("spec", {}).get("finalizers") or ()
         return Seen(f"going, held by {', '.join(held)}" if held else "going")
 
-    wait_until(Tolerant(probe, patience.clock), what=f"the deletion of {kind} `{name}`", patience=patience)
+    wait_until(tolerant(probe, patience.clock), what=f"the deletion of {kind} `{name}`", patience=patience)
 
 
 def endpoint_of(service: Manifest) -> str | None:

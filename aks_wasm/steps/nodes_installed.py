@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aks_wasm.errors import AksWasmError, ServiceError
-from aks_wasm.kube.outages import Tolerant
+from aks_wasm.kube.outages import tolerant
 from aks_wasm.shims.installer import CONTENT_ANNOTATION, INSTALLER, Installation
 from aks_wasm.shims.labels import COMPONENT, READY, SYSTEM_NAMESPACE, ready_label
 from aks_wasm.shims.node_report import NodeError, last_error
@@ -59,7 +59,7 @@ def wait_installed(client: KubeClient, installation: Installation, nodes: Collec
         done = len(nodes) - len(waiting)
         return Seen(f"{done} of {len(nodes)} nodes installed{_told(waiting)}", done=not waiting)
 
-    wait_until(Tolerant(look, patience.clock), what="the installer", patience=patience, hint=_HINT)
+    wait_until(tolerant(look, patience.clock), what="the installer", patience=patience, hint=_HINT)
 
 
 def wait_marked(client: KubeClient, handlers: Iterable[str], nodes: Collection[str], patience: Patience) -> None:
@@ -80,7 +80,7 @@ def wait_marked(client: KubeClient, handlers: Iterable[str], nodes: Collection[s
         done = len(nodes) - len(lacking)
         return Seen(f"{done} of {len(nodes)} nodes proved{_told(lacking)}", done=not lacking)
 
-    wait_until(Tolerant(look, patience.clock), what="the proof of the nodes", patience=patience, hint=_HINT)
+    wait_until(tolerant(look, patience.clock), what="the proof of the nodes", patience=patience, hint=_HINT)
 
 
 def _still_there(client: KubeClient, nodes: Collection[str]) -> list[str]:

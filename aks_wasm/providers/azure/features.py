@@ -9,13 +9,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from azure.core.exceptions import AzureError, ResourceNotFoundError
+from azure.core.exceptions import ResourceNotFoundError
 
 from aks_wasm.errors import PreviewRetired, UsageError
 from aks_wasm.providers.azure.clients import document_of
-from aks_wasm.providers.azure.errors import from_arm, translated
-from aks_wasm.providers.azure.operations import Budget
-from aks_wasm.waits import Patience, Seen, wait_until
+from aks_wasm.providers.azure.errors import translated
+from aks_wasm.providers.azure.waiting import Budget, wait_for
+from aks_wasm.waits import Patience, Seen
 
 if TYPE_CHECKING:
     from aks_wasm.providers.azure.clients import Clients
@@ -44,13 +44,8 @@ class Features:
 
     def show(self, name: str = PREVIEW_FEATURE) -> FeatureState:
         """Return the feature's state now."""
-        try:
-            document = self._clients.features.features.get(NAMESPACE, name, cls=document_of)
-        except ResourceNotFoundError:
-            return FeatureState(name, UNKNOWN)
-        except AzureError as error:
-            raise from_arm(error, f"read the feature `{name}`") from error
-        return FeatureState(name, _state(document))
+        with translated(_reading(name)):
+            return self._read(name)
 
     def register(self, name: str = PREVIEW_FEATURE, patience: Patience | None = None) -> FeatureState:
         """Register the feature; with patience wait until it is Registered and let the provider take note of it.
@@ -98,25 +93,27 @@ class Features:
             return FeatureState(name, _state(document))
         return self._wait(name, _UNREGISTERED, patience)
 
+    def _read(self, name: str) -> FeatureState:
+        try:
+            document = self._clients.features.features.get(NAMESPACE, name, cls=document_of)
+        except ResourceNotFoundError:
+            return FeatureState(name, UNKNOWN)
+        return FeatureState(name, _state(document))
+
     def _wait(self, name: str, wanted: Collection[str], patience: Patience) -> FeatureState:
         def look() -> Seen[FeatureState]:
-            seen = self.show(name)
+            seen = self._read(name)
             return Seen(seen.state, done=seen.state in wanted, value=seen)
 
-        found = wait_until(
-            look,
-            what=f"feature `{name}`",
-            patience=patience,
-            hint="`Pending` waits for Microsoft's approval; route `shim` needs no preview",
-        )
+        hint = "`Pending` waits for Microsoft's approval; route `shim` needs no preview"
+        found = wait_for(look, f"feature `{name}`", _reading(name), patience, hint=hint)
         return cast("FeatureState", found)
 
 
 def provider_state(clients: Clients, namespace: str = NAMESPACE) -> str:
     """Return a resource provider's registration state in Azure's words."""
-    with translated(f"read the resource provider `{namespace}`"):
-        document = clients.resources.providers.get(namespace, cls=document_of)
-    return str(document.get("registrationState") or UNKNOWN)
+    with translated(_reading_provider(namespace)):
+        return _registration(clients, namespace)
 
 
 def register_providers(clients: Clients, patience: Patience) -> None:
@@ -139,10 +136,23 @@ def _register(clients: Clients, namespace: str) -> None:
 
 def _wait_for_provider(clients: Clients, namespace: str, patience: Patience) -> None:
     def look() -> Seen[None]:
-        state = provider_state(clients, namespace)
+        state = _registration(clients, namespace)
         return Seen(state, done=state == "Registered")
 
-    wait_until(look, what=f"resource provider `{namespace}`", patience=patience)
+    wait_for(look, f"resource provider `{namespace}`", _reading_provider(namespace), patience)
+
+
+def _registration(clients: Clients, namespace: str) -> str:
+    document = clients.resources.providers.get(namespace, cls=document_of)
+    return str(document.get("registrationState") or UNKNOWN)
+
+
+def _reading(feature: str) -> str:
+    return f"read the feature `{feature}`"
+
+
+def _reading_provider(namespace: str) -> str:
+    return f"read the resource provider `{namespace}`"
 
 
 def _state(document: Any) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from azure.core.exceptions import AzureError, HttpResponseError
+from azure.core.exceptions import HttpResponseError
 
 from aks_wasm.providers.azure.clients import document_of
-from aks_wasm.providers.azure.errors import fault_in, from_arm
+from aks_wasm.providers.azure.errors import fault_in
 from aks_wasm.providers.azure.models import observed_group
 from aks_wasm.providers.azure.ownership import refuse_foreign_group
+from aks_wasm.providers.azure.waiting import wait_for
 from aks_wasm.providers.marks import marks
 from aks_wasm.spec.models import ClusterSpec
-from aks_wasm.waits import Patience, Seen, wait_until
+from aks_wasm.waits import Patience, Seen
 
 if TYPE_CHECKING:
     from aks_wasm.providers.azure.reads import Reads
@@ -25,11 +26,12 @@ def ensure_group(reads: Reads, spec: ClusterSpec, patience: Patience) -> None:
         Refused: It is somebody else's.
     """
     name = spec.resource_group
+    subject = reads.group_subject(spec)
     groups = reads.clients.resources.resource_groups
     body: Any = {"location": spec.azure.location, "tags": marks(spec)}
 
     def look() -> Seen[None]:
-        group = reads.group(spec)
+        group = subject.read()
         if group is None:
             return _create()
         seen = observed_group(group)
@@ -42,14 +44,9 @@ def ensure_group(reads: Reads, spec: ClusterSpec, patience: Patience) -> None:
         try:
             groups.create_or_update(name, body, cls=document_of)
         except HttpResponseError as error:
-            fault = fault_in(error)
-            if fault.code == "ResourceGroupBeingDeleted":
-                return Seen("Deleting")
-            if fault.is_throttling:
-                return Seen("throttled by the service", pause=fault.retry_after)
-            raise from_arm(error, f"create the resource group `{name}`") from error
-        except AzureError as error:
-            raise from_arm(error, f"create the resource group `{name}`") from error
+            if fault_in(error).code != "ResourceGroupBeingDeleted":
+                raise
+            return Seen("Deleting")
         return Seen("Succeeded", done=True)
 
-    wait_until(look, what=f"resource group `{name}`", patience=patience)
+    wait_for(look, subject.what, f"create the {subject.what}", patience)

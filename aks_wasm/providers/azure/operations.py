@@ -6,10 +6,10 @@ Answers demands 5, 6 and 7 of shared/facts/demands.md.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError, ServiceResponseError
+from azure.core.exceptions import AzureError, HttpResponseError
 
 from aks_wasm.errors import AksWasmError, Interrupted, OperationInProgress, ServiceError, TimedOut
 from aks_wasm.providers.azure.clients import json_of
@@ -18,10 +18,10 @@ from aks_wasm.providers.azure.errors import (
     fault_in,
     fault_of,
     from_arm,
-    is_sign_in_failure,
     parse_fault,
 )
-from aks_wasm.waits import Clock, Patience, Seen, wait_until
+from aks_wasm.providers.azure.waiting import Budget, tolerant, wait_for
+from aks_wasm.waits import Patience, Seen, wait_until
 
 if TYPE_CHECKING:
     from azure.core.rest import HttpResponse
@@ -29,13 +29,12 @@ if TYPE_CHECKING:
     from aks_wasm.providers.azure.clients import Clients
 
 AT_REST = frozenset({"Succeeded", "Failed", "Canceled"})
-LOST_SECONDS = 120.0  # how long a wait outlives a lost connection or a failing gateway before it gives up
 LONGEST_CONFLICT_PAUSE = 30.0  # seconds; AKS takes one PUT a minute for each cluster or pool (quotas-skus-regions)
 ATTEMPTS = 5  # at deciding again because somebody else changed the resource meanwhile
 
+T = TypeVar("T")
 Document = dict[str, Any]
 Send = Callable[[], "HttpResponse"]
-GO_ON = "Azure goes on by itself; run the same command again to join it"
 
 
 @dataclass(frozen=True)
@@ -51,19 +50,6 @@ class Subject:
     what: str
     read: Callable[[], Document | None]
     busy: Callable[[], str | None] = lambda: None
-
-
-class Budget:
-    """One time-out over several waits."""
-
-    def __init__(self, patience: Patience) -> None:
-        self._patience = patience
-        self._start = patience.clock.now()
-
-    def left(self) -> Patience:
-        """Return the patience that is left."""
-        spent = self._patience.clock.now() - self._start
-        return replace(self._patience, timeout=max(0.0, self._patience.timeout - spent))
 
 
 def state_of(document: Document) -> str:
@@ -89,7 +75,7 @@ def converge(
         if send is None:
             return live
         try:
-            response = _send_when_free(send, subject, doing, budget.left())
+            response = send_when_free(send, subject, doing, budget.left())
         except HttpResponseError as error:
             if fault_in(error).is_stale:
                 continue
@@ -110,6 +96,15 @@ def converge(
     )
 
 
+def read(subject: Subject, doing: str, patience: Patience) -> Document | None:
+    """Read the resource as it is, over a lost connection; None when there is none."""
+
+    def look() -> Seen[Document]:
+        return Seen("", done=True, value=subject.read())
+
+    return wait_for(look, subject.what, doing, patience)
+
+
 def settled(subject: Subject, doing: str, patience: Patience) -> Document | None:
     """Wait until nothing runs on the resource; return it, or None when there is none."""
 
@@ -120,8 +115,7 @@ def settled(subject: Subject, doing: str, patience: Patience) -> Document | None
         state = state_of(document)
         return Seen(state, done=state in AT_REST, value=document)
 
-    document: Document | None = _wait(look, subject.what, doing, patience)
-    return document
+    return wait_for(look, subject.what, doing, patience)
 
 
 @dataclass(frozen=True)
@@ -144,7 +138,7 @@ def follow(clients: Clients, response: HttpResponse, what: str, doing: str, pati
     if not url:
         return Outcome()
     look = _look_at_status if status_url else _look_at_location
-    return cast("Outcome", _wait(lambda: look(clients, url, doing), what, doing, patience))
+    return cast("Outcome", wait_for(lambda: look(clients, url, doing), what, doing, patience))
 
 
 def _look_at_status(clients: Clients, url: str, doing: str) -> Seen[Outcome]:
@@ -200,12 +194,19 @@ def _raise_if_failed(document: Document | None, doing: str) -> None:
     raise error_from(fault_of(problem or {"code": f"Provisioning{word}", "message": f"it is {word}"}, 200), doing)
 
 
-def _send_when_free(send: Send, subject: Subject, doing: str, patience: Patience) -> HttpResponse:
+def send_when_free(send: Send, subject: Subject, doing: str, patience: Patience) -> HttpResponse:
+    """Send a write once nothing is in the way; return the answer that accepted it.
+
+    Raises:
+        OperationInProgress: Another operation outlasted the wait.
+        HttpResponseError: The service says no.
+        AksWasmError: It did not answer.
+    """
     if patience.clock.pause(0):
         raise Interrupted(f"stopped before it was asked to {doing}")
     sending = _Sending(send, subject)
     try:
-        response = wait_until(_Tolerant(sending.look, patience.clock), what=subject.what, patience=patience)
+        response = wait_until(tolerant(sending.look, patience.clock), what=subject.what, patience=patience)
     except TimedOut as error:
         if not sending.obstacle:
             raise
@@ -246,43 +247,3 @@ class _Sending:
             self._conflicts += 1
             pause = None if self._conflicts == 1 else min(LONGEST_CONFLICT_PAUSE, 2.0**self._conflicts)
             return Seen(f"waiting for another operation: {fault.message}", pause=pause)
-
-
-class _Tolerant:
-    """A probe that survives a lost connection and a failing gateway for LOST_SECONDS."""
-
-    def __init__(self, look: Callable[[], Seen[Any]], clock: Clock) -> None:
-        self._look = look
-        self._clock = clock
-        self._lost_since: float | None = None
-
-    def __call__(self) -> Seen[Any]:
-        try:
-            seen = self._look()
-        except AzureError as error:
-            if isinstance(error, HttpResponseError) and (fault := fault_in(error)).is_throttling:
-                return Seen("throttled by the service", pause=fault.retry_after)
-            now = self._clock.now()
-            self._lost_since = now if self._lost_since is None else self._lost_since
-            if not _is_transient(error) or now - self._lost_since > LOST_SECONDS:
-                raise
-            return Seen("no answer; trying again")
-        self._lost_since = None
-        return seen
-
-
-def _is_transient(error: AzureError) -> bool:
-    if is_sign_in_failure(error):
-        return False
-    if isinstance(error, HttpResponseError):
-        return error.status_code is not None and error.status_code >= 500
-    return isinstance(error, ServiceRequestError | ServiceResponseError)
-
-
-def _wait(look: Callable[[], Seen[Any]], what: str, doing: str, patience: Patience) -> Any:
-    try:
-        return wait_until(_Tolerant(look, patience.clock), what=what, patience=patience, hint=GO_ON)
-    except AksWasmError:
-        raise
-    except AzureError as error:
-        raise from_arm(error, doing) from error

@@ -26,12 +26,7 @@ class Reads:
 
     def group(self, spec: ClusterSpec) -> Document | None:
         """Read the resource group."""
-        return self.group_named(spec.resource_group)
-
-    def group_named(self, name: str) -> Document | None:
-        """Read any resource group."""
-        groups = self.clients.resources.resource_groups
-        return _absent_is_none(lambda: groups.get(name, cls=document_of), f"read the resource group `{name}`")
+        return _translated(lambda: self._group(spec.resource_group), f"read the resource group `{spec.resource_group}`")
 
     def cluster(self, spec: ClusterSpec) -> Document | None:
         """Read the cluster with its pools."""
@@ -39,7 +34,11 @@ class Reads:
 
     def group_subject(self, spec: ClusterSpec) -> Subject:
         """Return the group as what an operation is about."""
-        return Subject(f"resource group `{spec.resource_group}`", lambda: self._group(spec))
+        return self.group_subject_named(spec.resource_group)
+
+    def group_subject_named(self, name: str) -> Subject:
+        """Return any group, likewise."""
+        return Subject(f"resource group `{name}`", lambda: self._group(name))
 
     def cluster_subject(self, spec: ClusterSpec) -> Subject:
         """Return the cluster as what an operation is about."""
@@ -61,9 +60,9 @@ class Reads:
                 return f"{state} of the node pool `{pool['name']}`"
         return None
 
-    def _group(self, spec: ClusterSpec) -> Document | None:
+    def _group(self, name: str) -> Document | None:
         groups = self.clients.resources.resource_groups
-        return _none_at_404(lambda: groups.get(spec.resource_group, cls=document_of))
+        return _none_at_404(lambda: groups.get(name, cls=document_of))
 
     def _cluster(self, spec: ClusterSpec) -> Document | None:
         clusters = self.clients.aks.managed_clusters
@@ -89,7 +88,3 @@ def _translated(read: Callable[[], Document | None], doing: str) -> Document | N
         return read()
     except AzureError as error:
         raise from_arm(error, doing) from error
-
-
-def _absent_is_none(read: Callable[[], Any], doing: str) -> Document | None:
-    return _translated(lambda: _none_at_404(read), doing)

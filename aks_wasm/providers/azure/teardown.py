@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import AzureError, HttpResponseError
 
-from aks_wasm.errors import ServiceError
 from aks_wasm.providers.azure.clients import answer_of
+from aks_wasm.providers.azure.deletion import delete
 from aks_wasm.providers.azure.errors import fault_in, from_arm, translated
 from aks_wasm.providers.azure.models import observed_cluster, observed_group
-from aks_wasm.providers.azure.operations import Budget, Send, Subject, converge
 from aks_wasm.providers.azure.ownership import (
     foreign_resources,
     refuse_foreign_cluster,
@@ -21,8 +20,9 @@ from aks_wasm.providers.azure.ownership import (
     refuse_foreign_resources,
     refuse_locked,
 )
+from aks_wasm.providers.azure.waiting import Budget, wait_for
 from aks_wasm.spec.models import ClusterSpec
-from aks_wasm.waits import Patience, Seen, wait_until
+from aks_wasm.waits import Patience, Seen
 
 if TYPE_CHECKING:
     from aks_wasm.providers.azure.reads import Reads
@@ -53,10 +53,10 @@ class Teardown:
         names = (spec.resource_group, spec.name, pool)
         pools: Any = self._clients.aks.agent_pools
 
-        def delete() -> Any:
+        def send() -> Any:
             return pools.begin_delete(*names, polling=False, cls=answer_of).result()
 
-        self._delete(subject, delete, patience, wait=wait)
+        delete(self._clients, subject, send, patience, wait=wait)
 
     def everything(self, spec: ClusterSpec, patience: Patience, *, wait: bool) -> None:
         """Delete the cluster, and the group if it carries our mark; absent is fine.
@@ -87,34 +87,19 @@ class Teardown:
         groups: Any = self._clients.resources.resource_groups
         name = spec.resource_group
 
-        def delete() -> Any:
+        def send() -> Any:
             return groups.begin_delete(name, polling=False, cls=answer_of).result()
 
-        self._delete(self._reads.group_subject(spec), delete, patience, wait=wait)
+        delete(self._clients, self._reads.group_subject(spec), send, patience, wait=wait)
 
     def _cluster(self, spec: ClusterSpec, patience: Patience, *, wait: bool) -> None:
         clusters: Any = self._clients.aks.managed_clusters
         names = (spec.resource_group, spec.name)
 
-        def delete() -> Any:
+        def send() -> Any:
             return clusters.begin_delete(*names, polling=False, cls=answer_of).result()
 
-        self._delete(self._reads.cluster_subject(spec), delete, patience, wait=wait)
-
-    def _delete(self, subject: Subject, send: Send, patience: Patience, *, wait: bool) -> None:
-        """Delete, and read again until the answer is 404."""
-        doing = f"delete {subject.what}"
-        if not wait:
-            with translated(doing):
-                send()
-            return
-        left = converge(self._clients, subject, lambda live: None if live is None else send, doing, patience)
-        if left is not None:
-            raise ServiceError(
-                f"{subject.what} is still there after its deletion",
-                code="NotGone",
-                hint="run `aks-wasm down` again; the Azure portal's activity log tells more",
-            )
+        delete(self._clients, self._reads.cluster_subject(spec), send, patience, wait=wait)
 
     def _refuse_what_is_locked(self, spec: ClusterSpec) -> None:
         scope = f"/subscriptions/{self._clients.subscription}/resourceGroups/{spec.resource_group}"
@@ -138,7 +123,10 @@ class Teardown:
         if not node_group:
             return
 
-        def look() -> Seen[None]:
-            return Seen("still there", done=self._reads.group_named(node_group) is None)
+        subject = self._reads.group_subject_named(node_group)
 
-        wait_until(look, what=f"the end of the resource group `{node_group}`", patience=patience)
+        def look() -> Seen[None]:
+            gone = subject.read() is None
+            return Seen("gone" if gone else "Deleting", done=gone)
+
+        wait_for(look, f"the end of the {subject.what}", f"read the {subject.what}", patience)
