@@ -18,7 +18,7 @@ INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 # 128, a common default, is used up by about six nodes; kubelet then ends with "inotify_init: too many open files".
 INOTIFY_INSTANCES = 1024
 CAP_SYS_RESOURCE = 24
-TEST_CLUSTERS = "e2e-"  # what the names of the tests' clusters begin with
+TEST_CLUSTERS = ("check-", "plain-", "up-", "bare-")  # what the names of the tests' clusters begin with
 
 
 class NoEngine(Exception):

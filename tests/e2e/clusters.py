@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from e2e.engine import TEST_CLUSTERS
 from tests.e2e.machine import Machine
 
 T = TypeVar("T")
@@ -75,16 +76,17 @@ class Cluster:
 def cluster_of(machine: Machine, variant: str, folder: Path) -> Iterator[Cluster]:
     """Make a cluster of two nodes whose worker has the shim; delete it afterwards."""
     cluster = Cluster(machine, f"check-{variant}", folder / f"check-{variant}.kubeconfig")
-    with running(cluster, variant, _configuration(machine, variant), folder):
+    with running(cluster, variant, configuration(machine, variant), folder):
         yield cluster
 
 
 @contextmanager
-def running(cluster: Cluster, variant: str, configuration: dict[str, Any], folder: Path) -> Iterator[None]:
+def running(cluster: Cluster, variant: str, wish: dict[str, Any], folder: Path) -> Iterator[None]:
     """Make a cluster with kind and load the test images; delete it afterwards."""
     machine, name = cluster.machine, cluster.name
+    assert name.startswith(TEST_CLUSTERS), "scripts/e2e would not take it away when it is cut off"
     file = folder / f"{name}.yaml"
-    file.write_text(yaml.safe_dump(configuration))
+    file.write_text(yaml.safe_dump(wish))
     kind = ("kind", "--quiet")
     machine.run(*kind, "delete", "cluster", "--name", name, "--kubeconfig", cluster.kubeconfig)
     try:
@@ -98,7 +100,8 @@ def running(cluster: Cluster, variant: str, configuration: dict[str, Any], folde
         machine.run(*kind, "delete", "cluster", "--name", name, "--kubeconfig", cluster.kubeconfig)
 
 
-def _configuration(machine: Machine, variant: str) -> dict[str, Any]:
+def configuration(machine: Machine, variant: str) -> dict[str, Any]:
+    """Return kind's configuration of two nodes whose worker has the shim."""
     table = f'[plugins."{RUNTIME_TABLES[variant]}".containerd.runtimes.wasmtime]'
     mount = {"hostPath": str(machine.shim), "containerPath": SHIM_IN_NODE, "readOnly": True}
     return {

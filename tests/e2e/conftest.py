@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from e2e.budget import ENDS
+from tests.e2e.figures import Figures
 from tests.e2e.machine import Machine
+from tests.e2e.out_of_time import OutOfTime
 from tests.e2e.second_chance import SecondChance
 
 CASE_SECONDS = 600  # a cluster is made within the first case that needs it
 # Taken before the tests' own environment is made: it drops every AKS_WASM_ variable.
 _MACHINE = Machine.from_environment(Path("/nonexistent"))
+_ENDS = float(os.environ[ENDS]) if ENDS in os.environ else None
+_FIGURES = Figures()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(SecondChance(Path(__file__).parent), "second-chance")
+    here = Path(__file__).parent
+    out_of_time = OutOfTime(here, _ENDS)
+    config.pluginmanager.register(out_of_time, "out-of-time")
+    config.pluginmanager.register(SecondChance(here, out_of_time), "second-chance")
+    config.pluginmanager.register(_FIGURES, "figures")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -41,3 +52,9 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
     assert _MACHINE is not None
     home = tmp_path_factory.mktemp("home")
     return Machine(_MACHINE.root, {**_MACHINE.environment, "HOME": str(home)})
+
+
+@pytest.fixture(scope="session")
+def figure() -> Callable[[str], None]:
+    """Print a line at the end of the run."""
+    return _FIGURES

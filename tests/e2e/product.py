@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,6 +96,7 @@ class Product(Tool):
     def __init__(self, machine: Machine, folder: Path, name: str, variant: str) -> None:
         super().__init__(machine, folder)
         self.name = name
+        self.variant = variant
         digest = hashlib.sha256(machine.shim.read_bytes()).hexdigest()
         platform = {"arch": "amd64", "location": machine.shim.as_uri(), "sha256": digest}
         shim = {"name": "wasmtime", "version": "v1", "runtimeType": "io.containerd.wasmtime.v1"}
@@ -113,6 +116,23 @@ class Product(Tool):
         module = {"module": str(self.machine.apps / f"{app}.wasm"), "shim": "wasmtime"}
         small = {"cpu": "500m", "memory": "128Mi"}  # a module is compiled at each start
         return {"name": name, **module, "resources": LARGE if app == "http" else small, **more}
+
+    def load_ordinary_image(self) -> str:
+        """Put a plain Linux image, which listens on port 80, on the worker; return its name."""
+        archive = self.machine.apps / "apps.tar"
+        nodes = ("--nodes", f"{self.name}-worker")
+        self.machine.run("kind", "--quiet", "load", "image-archive", archive, "--name", self.name, *nodes)
+        return "bench.local/web:1"
+
+    @contextmanager
+    def also(self, workload: dict[str, Any]) -> Iterator[None]:
+        """Name one more workload in the file."""
+        kept = self.spec["workloads"]
+        self.spec["workloads"] = [*kept, workload]
+        try:
+            yield
+        finally:
+            self.spec["workloads"] = kept
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Write the spec as it stands, then start the command."""
@@ -151,10 +171,10 @@ class Product(Tool):
         return eventually(ask, f"an answer from {url}", seconds)
 
     def left(self) -> list[str]:
-        """Return the containers, volumes and processes that are still the cluster's."""
-        found = self.machine.docker(
-            "ps", "--all", "--filter", f"label=io.x-k8s.kind.cluster={self.name}", "--format", "{{.Names}}"
-        ).split()
+        """Return containers, volumes, processes and files that are still the cluster's, or its kubeconfig entry."""
+        of = f"label=io.x-k8s.kind.cluster={self.name}"
+        found = self.machine.docker("ps", "--all", "--filter", of, "--format", "{{.Names}}").split()
+        found += self.machine.docker("volume", "ls", "--quiet", "--filter", of).split()
         mine = str(self.home).encode()
         for process in Path("/proc").glob("[0-9]*/cmdline"):
             try:
@@ -162,4 +182,20 @@ class Product(Tool):
                     found.append(f"process {process.parent.name}")
             except OSError:
                 continue
+        found += [str(path) for path in self.home.rglob("*") if self.name in path.name]
+        if self.kubeconfig.exists() and self.name in self.kubeconfig.read_text():
+            found.append("the kubeconfig entry")
         return found
+
+    def has_network(self) -> bool:
+        """Return whether kind's network is there."""
+        return "kind" in self.machine.docker("network", "ls", "--format", "{{.Name}}").split()
+
+    def status(self, name: str) -> dict[str, Any]:
+        """Return what `status` says of a workload."""
+        workloads = self("status", "-o", "json").document["workloads"]
+        return next(one for one in workloads if one["name"] == name)
+
+    def in_node(self, script: str) -> str:
+        """Run a script in the worker."""
+        return self.machine.docker("exec", f"{self.name}-worker", "bash", "-euc", script)

@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 from _pytest.runner import runtestprotocol
 
+from tests.e2e.out_of_time import OutOfTime
+
 
 class SecondChance:
     """Runs the cases of a folder at most twice; those of folders below it depend on no timing and run once."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, time: OutOfTime) -> None:
         self._folder = folder
+        self._time = time
         self._told: list[str] = []
 
     @pytest.hookimpl(tryfirst=True)
@@ -22,7 +25,7 @@ class SecondChance:
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
-        if first := _failure(reports):
+        if (first := _failure(reports)) and not self._time.is_up:
             if any(report.when == "setup" and report.failed for report in reports):
                 item.session._setupstate.teardown_exact(None)  # or the fixture's failure would be remembered
             item._initrequest()  # type: ignore[attr-defined]

@@ -40,7 +40,7 @@ def pod(name: str, image: str, *arguments: str, runtime: str | None = "wasmtime"
 
 
 def test_nodes_are_ready_with_the_containerd_of_the_variant(cluster: Cluster) -> None:
-    variant = cluster.name.removeprefix("check-")
+    variant = cluster.name.rpartition("-")[2]
     for name in (f"{cluster.name}-control-plane", cluster.worker):
         status = cluster.get("node", name)["status"]
         assert {one["type"]: one["status"] for one in status["conditions"]}["Ready"] == "True"
