@@ -13,6 +13,7 @@ PARTS = (
     "configuration",
     "plan",
     "tasks",
+    "tasks",
     "apply",
     "turn",
     "images",

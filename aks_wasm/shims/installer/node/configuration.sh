@@ -1,8 +1,8 @@
 
 # ---- Our text in containerd's files: how it gets in, and out again byte for byte ----
 
-begin='# begin aks-wasm'
-end='# end aks-wasm'
+opening='# begin aks-wasm'
+closing='# end aks-wasm'
 mark='# aks-wasm' # after the one key that must stand inside a table of the file
 made='(and made this file)'
 
@@ -25,7 +25,7 @@ without_ours() {
 }
 
 has_ours() {
-    grep -q -e "^$begin" -e " $mark\$" "$1" && return
+    grep -q -e "^$opening" -e " $mark\$" "$1" && return
     for handler in $added; do
         grep -q "containerd\.runtimes\.[\"']\{0,1\}${handler}[]\"'.]" "$1" && return
     done
@@ -43,7 +43,7 @@ with_ours() {
     else
         cat "$1"
     fi
-    if [ -n "$(tail -c 1 "$1")" ]; then printf '\n%s (there was no end of line)\n' "$begin"; else echo "$begin$3"; fi
+    if [ -n "$(tail -c 1 "$1")" ]; then printf '\n%s (there was no end of line)\n' "$opening"; else echo "$opening$3"; fi
     if [ "$pull/$inside" = true/no ]; then
         printf '[plugins."io.containerd.cri.v1.images"]\n  use_local_image_pull = true\n'
     fi
@@ -55,7 +55,7 @@ with_ours() {
         fi
     done <"$next/handlers"
     if [ "$4" = carry ]; then carried "$2"; fi
-    echo "$end"
+    echo "$closing"
 }
 
 # carried ID: runtimes that no file names, as they were without us. containerd 1.x has runc by default only as long as

@@ -86,7 +86,7 @@ choose() {
     ids=$(plugin_ids "$base"/*.text)
     for target in $places; do
         note=
-        if [ ! -f "$base/$target.old" ] || grep -qF "$begin $made" "$base/$target.old"; then note=" $made"; fi
+        if [ ! -f "$base/$target.old" ] || grep -qF "$opening $made" "$base/$target.old"; then note=" $made"; fi
         for id in $ids; do
             for carry in bare carry; do
                 with_ours "$base/$target.text" "$id" "$note" $carry >"$base/$target.try"
@@ -154,7 +154,7 @@ keep_change() {
         cp -p "$base/$1.old" "$next/$1.old"
     fi
     cp "$base/$1.path" "$next/$1.path"
-    if [ "$1" != "$target" ] && grep -qF "$begin $made" "$base/$1.old" && [ "$(grep -c . "$text")" = 1 ]; then
+    if [ "$1" != "$target" ] && grep -qF "$opening $made" "$base/$1.old" && [ "$(grep -c . "$text")" = 1 ]; then
         return 0 # nothing but the version is left of what we made
     fi
     cp "$text" "$next/$1.new" || room_or DiskFull "$work"

@@ -71,8 +71,8 @@ keep() {
         pause=30
         # Labels follow the probes soon after a change, later with the rest.
         until label "$sound" || [ $quick = 0 ] || [ $pause = 0 ]; do
-            quick=$((quick - 1)) pause=$((pause - 3))
-            sleep 3 & wait $!
+            quick=$((quick - 1)) pause=$((pause - 2))
+            sleep 2 & wait $!
         done
         sleep $pause & wait $!
     done
