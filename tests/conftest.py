@@ -49,7 +49,7 @@ def _lonely_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _nothing_left_open() -> Iterator[None]:
-    """Make what a file leaves to the garbage collector complain there, not in whatever test runs when it is collected."""
+    """Make what a file leaves to the garbage collector complain there, not wherever it is collected."""
     yield
     gc.collect()
     gc.freeze()  # what lives on is not looked through again: a collection takes no time then
