@@ -6,6 +6,7 @@ Answers demand 3 of shared/facts/demands.md.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from aks_wasm.providers.marks import Owned
 from aks_wasm.spec.models import ClusterSpec, Metadata
 from aks_wasm.steps.cluster import DeleteCluster
 from aks_wasm.workflows.context import Run
+from aks_wasm.workflows.images import images_of
 from aks_wasm.workflows.observe import refuse_foreign
 from aks_wasm.workflows.results import ClusterResult, StepRecord
 from aks_wasm.workflows.states import cluster_state
@@ -38,7 +40,7 @@ def plan_down(run: Run) -> list[str]:
 
 
 def down(run: Run, *, wait: bool) -> ClusterResult:
-    """Delete the cluster and, where it is ours, its group; then take our context out of the kubeconfigs.
+    """Delete the cluster and, where it is ours, its group; then take away our context and images.
 
     Args:
         run: Names the cluster.
@@ -112,7 +114,7 @@ def _delete(run: Run, observed: Observed, *, wait: bool) -> ClusterResult:
     outcome = run_plan(plan, run.step_context())
     if outcome.error is not None:
         raise outcome.error
-    _forget_kubeconfig(run)
+    _forget_files(run)
     after = run.provider.observe(run.spec) if ours else observed
     left = _ours(run, after)
     if wait and left:
@@ -135,6 +137,7 @@ def _ours(run: Run, observed: Observed) -> list[str]:
     return found
 
 
-def _forget_kubeconfig(run: Run) -> None:
+def _forget_files(run: Run) -> None:
+    shutil.rmtree(images_of(run.settings.home, run.spec.name), ignore_errors=True)
     kubeconfig.own_file(run.settings.home, run.spec.name).unlink(missing_ok=True)
     kubeconfig.remove(kubeconfig.default_file(os.environ), run.spec.name)

@@ -21,6 +21,11 @@ PROBES = {
 }
 
 
+def images_of(home: Path, cluster: str) -> Path:
+    """Return the folder of a cluster's packaged images; nothing else is in it."""
+    return home / "cache" / "images" / cluster
+
+
 def package_images(run: Run, wanted: Wanted) -> dict[str, ImageArchive]:
     """Package every workload that has a source or a module, and the probes that its shims may need.
 
@@ -39,7 +44,7 @@ def package_images(run: Run, wanted: Wanted) -> dict[str, ImageArchive]:
     for shim in (*wanted.shims, *brought):
         key = probe_image_key(shim)
         sources[key] = PROBES[key]
-    folder = run.settings.home / "cache" / "images"
+    folder = images_of(run.settings.home, run.spec.name)
     prefix = run.provider.info.image_prefix
     return {
         key: package(content_of(path), repository=repository_name(prefix, run.spec.name, key), folder=folder)
