@@ -67,6 +67,8 @@ def daemon_set(
         "enableServiceLinks": False,
         # The node's own names and routes: the script fetches, and talks to the API as the kubelet does.
         "hostNetwork": True,
+        # systemd's clients hang up on a peer whose process they cannot see (sd-bus: ENODATA from SO_PEERCRED).
+        "hostPID": True,
         "dnsPolicy": "Default",
         "nodeSelector": {"kubernetes.io/os": "linux", **where.node_selector},
         "tolerations": list(where.tolerations),

@@ -87,6 +87,7 @@ def test_one_container_installs_and_one_keeps_both_with_the_nodes_root() -> None
         ]
         assert {entry["name"] for entry in container["env"]} == {"NODE_NAME", "POD_UID", "SYSTEMD_IGNORE_CHROOT"}
     assert keep["readinessProbe"]["exec"]["command"] == ["test", "-f", "/host/run/aks-wasm/healthy"]
+    assert spec["hostPID"] is True, "systemctl talks to no systemd whose process it cannot see"
 
 
 def test_every_volume_is_mounted_since_the_kubelet_makes_no_others() -> None:

@@ -13,7 +13,6 @@ PARTS = (
     "configuration",
     "plan",
     "tasks",
-    "tasks",
     "apply",
     "turn",
     "images",
