@@ -117,7 +117,10 @@ def test_local_needs_no_azure_side(tool: Tool) -> None:
     assert "Hello from WebAssembly" in fetch(endpoint(document))
     assert [s for s in states(document) if s.startswith(("group/", "feature/", "provider/"))] == []
     assert tool.up()["steps"] == []
+    images = tool.emulator.home / "cache/images" / tool.name
+    assert images.exists()
     assert tool.document("down", "--yes")["left"] == []
+    assert not images.exists()
     assert tool.document("status")["cluster"]["state"] == "absent"
 
 
