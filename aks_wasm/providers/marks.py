@@ -41,6 +41,12 @@ def marks(spec: ClusterSpec, now: datetime | None = None) -> dict[str, str]:
     return tags
 
 
+def lacking(live: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags that a live thing still needs; its expiry, which is counted from its making, stays."""
+    kept = {EXPIRES_TAG} if expiry(live) is not None else set()
+    return {name: value for name, value in wanted.items() if name not in kept and live.get(name) != value}
+
+
 def expiry(tags: Mapping[str, str]) -> datetime | None:
     """Return when a thing expires by its tags; None when it does not, or when the mark makes no sense."""
     try:

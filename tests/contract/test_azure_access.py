@@ -24,6 +24,8 @@ from tests.contract.conftest import open_azure, target_on
 from tests.contract.targets import Target, patience, put_up
 from tests.running_emulator import EmulatorFactory, RunningEmulator
 
+LOCKED = {"properties": {"level": "CanNotDelete"}}
+
 
 def connected(target: Target, **changes: Any) -> AzureProvider:
     spec = target.spec()
@@ -143,11 +145,29 @@ def test_a_group_with_something_foreign_inside_is_not_deleted(azure: Target, pro
 def test_a_locked_group_is_refused_with_the_way_out(azure: Target, provider: AzureProvider) -> None:
     spec = put_up(provider, azure)
     lock = f"/resourceGroups/{azure.name}/providers/Microsoft.Authorization/locks/keep?api-version=2020-05-01"
-    arm(azure, "PUT", lock, {"properties": {"level": "CanNotDelete"}})
-    with pytest.raises(Refused, match=r"is locked: keep \(CanNotDelete\)"):
+    arm(azure, "PUT", lock, LOCKED)
+    with pytest.raises(Refused, match=r"the resource group .* is locked: keep \(CanNotDelete\)"):
         provider.delete(spec, None, patience(), wait=True)
     arm(azure, "DELETE", lock)
     provider.delete(spec, None, patience(), wait=True)
+
+
+@pytest.mark.parametrize("above", ["", "/resourceGroups/MC_{name}_{name}_westeurope"])
+def test_locks_around_the_group_are_found_before_anything_is_deleted(
+    start_emulator: EmulatorFactory, above: str
+) -> None:
+    emulator = start_emulator()  # a lock on the subscription is in everybody's way
+    target = Target("azure", emulator, lambda spec: open_azure(emulator, spec))
+    with closing(target.open(target.spec())) as provider:
+        spec = put_up(provider, target)
+        scope = above.format(name=target.name)
+        arm(target, "PUT", f"{scope}/providers/Microsoft.Authorization/locks/keep?api-version=2020-05-01", LOCKED)
+        before = target.mark()
+        with pytest.raises(Refused, match="is locked: keep") as caught:
+            provider.delete(spec, None, patience(), wait=True)
+        assert target.writes(before) == []
+        assert caught.value.hint is not None
+        assert "az lock delete --ids /subscriptions/" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from aks_wasm.errors import (
 )
 from aks_wasm.providers.azure.provider import AzureProvider, unchanged
 from aks_wasm.providers.base import Prerequisite
+from aks_wasm.providers.marks import EXPIRES_TAG
 from aks_wasm.waits import Patience, SystemClock
 from tests.contract.conftest import open_azure
 from tests.contract.targets import Target, patience, put_up
@@ -179,6 +180,18 @@ def test_a_change_by_somebody_else_is_read_and_decided_again(
     seen = provider.observe(spec).cluster
     assert seen is not None
     assert seen.tags["color"] == "blue"
+
+
+def test_an_expiry_that_was_set_is_not_moved_by_later_runs(azure: Target, provider: AzureProvider) -> None:
+    spec = put_up(provider, azure)
+    later = "2030-01-01T0{}:00:00Z"
+    provider.put_cluster(spec, azure.request(**{EXPIRES_TAG: later.format(1)}), quick())
+    before = azure.mark()
+    provider.put_cluster(spec, azure.request(**{EXPIRES_TAG: later.format(2)}), quick())
+    assert azure.writes(before) == []
+    seen = provider.observe(spec).cluster
+    assert seen is not None
+    assert seen.tags[EXPIRES_TAG] == later.format(1)
 
 
 def test_somebody_who_keeps_changing_it_ends_the_run(azure: Target, provider: AzureProvider, fault: Fault) -> None:

@@ -96,9 +96,6 @@ def changed(known: Document, wanted: Mapping[str, Any], ground: Ground) -> Docum
         properties |= _spot_marks(properties)
     if given.get("enableAutoScaling") is False:
         properties = {name: value for name, value in properties.items() if name not in {"minCount", "maxCount"}}
-    if properties["enableAutoScaling"]:
-        low, high = properties.get("minCount", 1), properties.get("maxCount", properties["count"])
-        properties["count"] = max(low, min(high, properties["count"]))
     return _versioned(properties, ground)
 
 

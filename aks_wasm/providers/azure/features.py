@@ -15,6 +15,8 @@ from aks_wasm.errors import PreviewRetired, UsageError
 from aks_wasm.providers.azure.clients import document_of
 from aks_wasm.providers.azure.errors import translated
 from aks_wasm.providers.azure.waiting import Budget, wait_for
+from aks_wasm.providers.base import ObservedCluster
+from aks_wasm.spec.models import ClusterSpec
 from aks_wasm.waits import Patience, Seen
 
 if TYPE_CHECKING:
@@ -108,6 +110,14 @@ class Features:
         hint = "`Pending` waits for Microsoft's approval; route `shim` needs no preview"
         found = wait_for(look, f"feature `{name}`", _reading(name), patience, hint=hint)
         return cast("FeatureState", found)
+
+
+def asks_preview(spec: ClusterSpec, cluster: ObservedCluster | None) -> bool:
+    """Whether a preview pool might still be asked for; once AKS has refused one, `auto` does not ask again."""
+    refused = cluster is not None and cluster.has_refused_preview(spec)
+    routes = ("wasi-preview",) if refused else ("wasi-preview", "auto")
+    wanted = [pool for pool in spec.node_pools if pool.route in routes]
+    return any(cluster is None or cluster.pool(pool.name) is None for pool in wanted)
 
 
 def provider_state(clients: Clients, namespace: str = NAMESPACE) -> str:

@@ -23,14 +23,18 @@ _POOL_READ_ONLY = (
     "status",
     "powerState",
 )
-_CLUSTER_READ_ONLY = (
-    "provisioningState",
-    "powerState",
-    "currentKubernetesVersion",
-    "fqdn",
-    "azurePortalFQDN",
-    "status",
+_CLUSTER_WRITABLE = (
+    *("kubernetesVersion", "dnsPrefix", "fqdnSubdomain", "agentPoolProfiles", "linuxProfile", "windowsProfile"),
+    *("servicePrincipalProfile", "addonProfiles", "podIdentityProfile", "oidcIssuerProfile", "nodeResourceGroup"),
+    *("nodeResourceGroupProfile", "enableRBAC", "supportPlan", "networkProfile", "aadProfile", "autoUpgradeProfile"),
+    *("upgradeSettings", "autoScalerProfile", "apiServerAccessProfile", "diskEncryptionSetID", "privateLinkResources"),
+    *("disableLocalAccounts", "httpProxyConfig", "securityProfile", "storageProfile", "ingressProfile"),
+    *("publicNetworkAccess", "workloadAutoScalerProfile", "azureMonitorProfile", "serviceMeshProfile"),
+    *("metricsProfile", "nodeProvisioningProfile", "bootstrapProfile", "aiToolchainOperatorProfile"),
 )
+"""What of a cluster's answer may be sent back. AKS answers more than it documents (`controlPlanePluginProfiles`)."""
+
+_READ_ONLY_WITHIN = ("issuerURL", "effectiveOutboundIPs")
 
 Document = dict[str, Any]
 
@@ -52,6 +56,8 @@ def cluster_body(request: ClusterRequest) -> Document:
     }
     if request.kubernetes_version:
         properties["kubernetesVersion"] = request.kubernetes_version
+    if request.tier == "Premium":  # the tier of long-term support, which AKS wants to be asked for by name
+        properties["supportPlan"] = "AKSLongTermSupport"
     return {
         "location": request.location,
         "tags": dict(request.tags),
@@ -147,13 +153,21 @@ def unchangeable(live: Document, request: NodePoolRequest) -> str | None:
 
 def cluster_retry(live: Document, tags: Mapping[str, str]) -> Document:
     """Return the body that sends a failed cluster through creation again, as it is, with our tags."""
-    properties = {k: v for k, v in live["properties"].items() if k not in _CLUSTER_READ_ONLY}
+    given = live["properties"]
+    properties = {key: _writable(given[key]) for key in _CLUSTER_WRITABLE if given.get(key) is not None}
     properties["agentPoolProfiles"] = [
         {key: value for key, value in pool.items() if key not in _POOL_READ_ONLY}
         for pool in properties.get("agentPoolProfiles") or ()
     ]
     kept: Document = {key: live[key] for key in ("location", "identity", "sku") if key in live}
     return {**kept, "tags": {**(live.get("tags") or {}), **tags}, "properties": properties}
+
+
+def _writable(value: Any) -> Any:
+    """Return a part of an answer without what the service alone says, at any depth."""
+    if isinstance(value, dict):
+        return {key: _writable(part) for key, part in value.items() if key not in _READ_ONLY_WITHIN}
+    return value
 
 
 def observed_group(document: Document) -> ObservedGroup:

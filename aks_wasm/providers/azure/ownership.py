@@ -68,19 +68,44 @@ def refuse_foreign_resources(group: str, foreign: Sequence[str]) -> None:
         )
 
 
-def refuse_locked(group: str, locks: Sequence[Document]) -> None:
-    """Refuse to delete what somebody locked.
+def refuse_locked(locks: Sequence[Document], scopes: Sequence[str]) -> None:
+    """Refuse to delete what somebody locked: itself, what it is in, or what is in it.
+
+    Args:
+        locks: Management locks, of wherever they are.
+        scopes: Resource ids of what is to go.
 
     Raises:
         Refused: With the locks' names.
     """
-    if locks:
-        named = ", ".join(f"{lock['name']} ({lock['properties']['level']})" for lock in locks)
-        raise Refused(
-            f"the resource group `{group}` is locked: {named}",
-            code="ScopeLocked",
-            hint=f"nothing was deleted; `az lock delete --resource-group {group} --name {locks[0]['name']}` removes it",
-        )
+    holding = [(lock, scope) for lock in locks if _holds(scope := _scope(lock), scopes)]
+    if not holding:
+        return
+    named = ", ".join(f"{lock['name']} ({lock['properties']['level']})" for lock, _ in holding)
+    raise Refused(
+        f"{_place(holding[0][1])} is locked: {named}",
+        code="ScopeLocked",
+        hint=f"nothing was deleted; `az lock delete --ids {holding[0][0]['id']}` removes it",
+    )
+
+
+def _holds(scope: str, scopes: Sequence[str]) -> bool:
+    return any(_is_within(one, scope) or _is_within(scope, one) for one in scopes)
+
+
+def _is_within(inner: str, outer: str) -> bool:
+    return f"{inner.lower()}/".startswith(f"{outer.lower().rstrip('/')}/")
+
+
+def _scope(lock: Document) -> str:
+    return str(lock["id"]).rpartition("/providers/Microsoft.Authorization/locks/")[0]
+
+
+def _place(scope: str) -> str:
+    kind, _, name = scope.strip("/").rpartition("/")
+    kind = kind.rpartition("/")[2].lower()
+    words = {"subscriptions": "the subscription", "resourcegroups": "the resource group"}
+    return f"{words.get(kind, 'the resource')} `{name}`"
 
 
 def _whose(owner: str | None, name: str) -> str:

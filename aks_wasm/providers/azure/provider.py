@@ -14,7 +14,7 @@ from aks_wasm.providers.azure import models
 from aks_wasm.providers.azure.clients import Clients, answer_of, document_of
 from aks_wasm.providers.azure.durations import TYPICAL_SECONDS
 from aks_wasm.providers.azure.errors import translated
-from aks_wasm.providers.azure.features import Features, provider_state, register_providers
+from aks_wasm.providers.azure.features import Features, asks_preview, provider_state, register_providers
 from aks_wasm.providers.azure.groups import ensure_group
 from aks_wasm.providers.azure.inventory import owned
 from aks_wasm.providers.azure.kubeconfig import without_kubelogin
@@ -29,11 +29,10 @@ from aks_wasm.providers.base import (
     ClusterRequest,
     NodePoolRequest,
     Observed,
-    ObservedCluster,
     Prerequisite,
     ProviderInfo,
 )
-from aks_wasm.providers.marks import OWNER_TAG, Owned
+from aks_wasm.providers.marks import OWNER_TAG, Owned, lacking
 from aks_wasm.spec.models import ClusterSpec
 from aks_wasm.waits import Patience
 
@@ -256,10 +255,11 @@ class AzureProvider:
         tags = live.get("tags") or {}
         if state_of(live) != "Succeeded":
             return self._send_cluster(spec, models.cluster_retry(live, request.tags), unchanged(live.get("eTag")))
-        if request.tags.items() <= tags.items():
+        missing = lacking(tags, request.tags)
+        if not missing:
             return None
         clusters = self._clients.aks.managed_clusters
-        body: Any = {"tags": {**tags, **request.tags}}
+        body: Any = {"tags": {**tags, **missing}}
         match = unchanged(live.get("eTag"))
         names = (spec.resource_group, spec.name)
 
@@ -287,14 +287,6 @@ class AzureProvider:
             return pools.begin_create_or_update(*names, body, polling=False, cls=answer_of, **match).result()
 
         return send
-
-
-def asks_preview(spec: ClusterSpec, cluster: ObservedCluster | None) -> bool:
-    """Whether a preview pool might still be asked for; once AKS has refused one, `auto` does not ask again."""
-    refused = cluster is not None and cluster.has_refused_preview(spec)
-    routes = ("wasi-preview",) if refused else ("wasi-preview", "auto")
-    wanted = [pool for pool in spec.node_pools if pool.route in routes]
-    return any(cluster is None or cluster.pool(pool.name) is None for pool in wanted)
 
 
 def unchanged(etag: str | None) -> Match:

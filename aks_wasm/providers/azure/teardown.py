@@ -73,7 +73,8 @@ class Teardown:
             refuse_foreign_cluster(observed_cluster(cluster), spec)
         else:
             refuse_foreign_group(seen, spec)
-        self._refuse_what_is_locked(spec)
+        node_group = cluster["properties"].get("nodeResourceGroup") if cluster else None
+        self._refuse_what_is_locked(spec, node_group)
         budget = Budget(patience)
         if seen.owner == spec.name:
             refuse_foreign_resources(seen.name, foreign_resources(self._resources(spec), spec))
@@ -81,7 +82,7 @@ class Teardown:
         elif cluster is not None:
             self._cluster(spec, budget.left(), wait=wait)
         if wait and cluster is not None:
-            self._prove_machines_gone(cluster["properties"].get("nodeResourceGroup"), budget.left())
+            self._prove_machines_gone(node_group, budget.left())
 
     def _group(self, spec: ClusterSpec, patience: Patience, *, wait: bool) -> None:
         groups: Any = self._clients.resources.resource_groups
@@ -101,17 +102,24 @@ class Teardown:
 
         delete(self._clients, self._reads.cluster_subject(spec), send, patience, wait=wait)
 
-    def _refuse_what_is_locked(self, spec: ClusterSpec) -> None:
-        scope = f"/subscriptions/{self._clients.subscription}/resourceGroups/{spec.resource_group}"
-        try:
-            locks = self._clients.read_all(f"{scope}/providers/Microsoft.Authorization/locks", LOCKS_VERSION)
-        except HttpResponseError as error:
-            if fault_in(error).status in (403, 404):  # without the right to read locks the deletion itself will tell
-                return
-            raise from_arm(error, "read the locks") from error
-        except AzureError as error:
-            raise from_arm(error, "read the locks") from error
-        refuse_locked(spec.resource_group, locks)
+    def _refuse_what_is_locked(self, spec: ClusterSpec, node_group: str | None) -> None:
+        subscription = f"/subscriptions/{self._clients.subscription}"
+        groups = [f"{subscription}/resourceGroups/{name}" for name in (spec.resource_group, node_group) if name]
+        # A list at a group leaves out what is locked above it.
+        for scope in (subscription, groups[0]):
+            try:
+                locks = self._clients.read_all(f"{scope}/providers/Microsoft.Authorization/locks", LOCKS_VERSION)
+            except HttpResponseError as error:
+                if fault_in(error).status in (
+                    403,
+                    404,
+                ):  # without the right to read locks the deletion itself will tell
+                    continue
+                raise from_arm(error, "read the locks") from error
+            except AzureError as error:
+                raise from_arm(error, "read the locks") from error
+            refuse_locked(locks, groups)
+            return
 
     def _resources(self, spec: ClusterSpec) -> list[Document]:
         path = f"/subscriptions/{self._clients.subscription}/resourceGroups/{spec.resource_group}/resources"

@@ -104,9 +104,10 @@ def test_an_autoscaled_pool_keeps_within_its_bounds(place: Place) -> None:
     body = pool_body(enableAutoScaling=True, minCount=2, maxCount=4, count=None)
     place.azure.ended(place.call("PUT", place.pool("wasm"), body))
     assert place.call("GET", place.pool("wasm")).json()["properties"]["count"] == 2
-    grown = place.call("PUT", place.pool("wasm"), pool_body(enableAutoScaling=True, minCount=3, maxCount=4, count=2))
+    outside = place.call("PUT", place.pool("wasm"), pool_body(enableAutoScaling=True, minCount=3, maxCount=4, count=2))
+    assert (outside.status_code, outside.json()["code"]) == (400, "InvalidParameter")
+    grown = place.call("PUT", place.pool("wasm"), pool_body(enableAutoScaling=True, minCount=3, maxCount=4, count=3))
     assert grown.json()["properties"]["count"] == 3
-    place.azure.ended(grown)
     fixed = place.call("PUT", place.pool("wasm"), pool_body(enableAutoScaling=False, count=1))
     assert "minCount" not in fixed.json()["properties"]
     place.azure.ended(fixed)

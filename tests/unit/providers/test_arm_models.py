@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from azure.mgmt.containerservice.models import ManagedClusterProperties
 
 from aks_wasm.providers.azure.models import (
+    _CLUSTER_WRITABLE,
     DEFAULT_SIZES,
     cluster_body,
     cluster_retry,
@@ -185,14 +187,34 @@ def test_a_failed_cluster_is_sent_again_as_it_is_with_our_tags() -> None:
         "properties": {
             "provisioningState": "Failed",
             "dnsPrefix": "hello",
+            "controlPlanePluginProfiles": {"seen": "and documented nowhere"},
+            "resourceUID": "64a",
+            "identityProfile": {"kubeletidentity": {"clientId": "theirs"}},
+            "networkProfile": {"loadBalancerProfile": {"effectiveOutboundIPs": [{"id": "/ip"}], "idle": 4}},
             "agentPoolProfiles": [{"name": "system", "provisioningState": "Failed", "count": 1}],
         },
     }
     assert cluster_retry(live, {"aks-wasm-owner": "hello"}) == {
         "location": "westeurope",
         "tags": {"mine": "1", "aks-wasm-owner": "hello"},
-        "properties": {"dnsPrefix": "hello", "agentPoolProfiles": [{"name": "system", "count": 1}]},
+        "properties": {
+            "dnsPrefix": "hello",
+            "networkProfile": {"loadBalancerProfile": {"idle": 4}},
+            "agentPoolProfiles": [{"name": "system", "count": 1}],
+        },
     }
+
+
+def test_what_is_sent_again_is_what_the_sdk_knows_to_be_writable() -> None:
+    fields = ManagedClusterProperties()._attr_to_rest_field.values()
+    writable = {field._rest_name for field in fields if field._visibility != ["read"]}
+    assert set(_CLUSTER_WRITABLE) <= writable
+
+
+def test_the_premium_tier_comes_with_the_support_it_is_for() -> None:
+    request = ClusterRequest("hello", "westeurope", None, "Premium", (SYSTEM,), {})
+    assert cluster_body(request)["properties"]["supportPlan"] == "AKSLongTermSupport"
+    assert "supportPlan" not in cluster_body(replace(request, tier="Standard"))["properties"]
 
 
 def test_a_cluster_is_seen_with_its_pools() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from aks_wasm.errors import Refused
@@ -67,8 +69,19 @@ def test_what_carries_no_mark_of_ours_is_foreign_and_listed() -> None:
 
 
 def test_a_lock_is_named_with_the_command_that_removes_it() -> None:
-    refuse_locked("hello", [])
-    with pytest.raises(Refused, match=r"is locked: keep \(CanNotDelete\)") as caught:
-        refuse_locked("hello", [{"name": "keep", "properties": {"level": "CanNotDelete"}}])
-    assert caught.value.hint is not None
-    assert "az lock delete --resource-group hello --name keep" in caught.value.hint
+    group = "/subscriptions/s/resourceGroups/hello"
+    refuse_locked([], [group])
+    refuse_locked([lock("/subscriptions/s/resourceGroups/hello-2"), lock("/subscriptions/t")], [group])
+    for scope, where in (
+        (group.lower(), "the resource group `hello`"),
+        ("/subscriptions/s", "the subscription `s`"),
+        (f"{group}/providers/Microsoft.ContainerService/managedClusters/a", "the resource `a`"),
+    ):
+        with pytest.raises(Refused, match=rf"{where} is locked: keep \(CanNotDelete\)") as caught:
+            refuse_locked([lock(scope)], [group])
+        assert f"az lock delete --ids {scope}/providers" in (caught.value.hint or "")
+
+
+def lock(scope: str) -> dict[str, Any]:
+    place = f"{scope}/providers/Microsoft.Authorization/locks/keep"
+    return {"id": place, "name": "keep", "properties": {"level": "CanNotDelete"}}
