@@ -29,6 +29,6 @@ def wait_until_reachable(client: KubeClient, patience: Patience) -> None:
     """
 
     def look() -> Seen[None]:
-        return Seen(client.version(), done=True)
+        return Seen(f"Kubernetes {client.version()} answers", done=True)
 
     wait_until(tolerant(look, patience.clock), what="the cluster's API server", patience=patience)
