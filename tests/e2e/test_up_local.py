@@ -104,6 +104,21 @@ def test_a_second_up_changes_nothing(running: Running) -> None:
     assert product.kubectl("get", "nodes,pods,deployments,jobs,services", "--output=name") == before
 
 
+def test_another_shim_disturbs_no_container(running: tuple[Product, dict[str, Any]]) -> None:
+    product, _ = running
+    about = "{.items[*].metadata.uid} {.items[*].status.containerStatuses[0]['containerID','restartCount']}"
+    pods = ("get", "pods", "--all-namespaces", "--field-selector=status.phase=Running", f"--output=jsonpath={about}")
+    before = product.kubectl(*pods)
+    product.spec["shims"].append({**product.spec["shims"][0], "name": "another"})
+    try:
+        product.up()
+        assert product.kubectl(*pods) == before
+        dump = product.machine.docker("exec", f"{product.name}-worker", "containerd", "config", "dump")
+        assert "aks-wasm-another-v1" in dump
+    finally:
+        product.spec["shims"].pop()
+
+
 def test_runc_keeps_its_settings_beside_the_shim(running: Running) -> None:
     dump = running.product.in_node("containerd config dump")
     runc = dump.partition("containerd.runtimes.runc")[2].partition("containerd.runtimes.")[2] or dump

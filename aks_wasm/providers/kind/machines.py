@@ -89,9 +89,7 @@ def refusal(request: NodePoolRequest, members: int | None, engine: Engine) -> st
 def add_shims(engine: Engine, seen: Look, wanted: Sequence[Shim], on_state: Progress) -> None:
     """Put shims that are provided on the nodes whose containerd does not have them.
 
-    containerd restarts for it. The Wasm containers that run then lose their connection to it: it takes them for dead
-    while their process lives on and holds its port, and they crash for minutes (seen with containerd 2.3.4 and
-    runwasi's library 1.0.1). So their pods are made anew.
+    containerd restarts for it; the containers of both kinds run on.
     """
     lacking = seen.lacking(wanted)
     for container in seen.workers:
@@ -100,17 +98,6 @@ def add_shims(engine: Engine, seen: Look, wanted: Sequence[Shim], on_state: Prog
             on_state(f"putting {', '.join(shim.name for shim in missing)} on {container.name}")
             shims = seen.for_script(container.name, wanted)
             nodes.install(engine, container, shims, sums(shims, seen.folder))
-            _renew_pods(engine, nodes.control_plane(seen.containers), container)
-
-
-def _renew_pods(engine: Engine, master: Container, node: Container) -> None:
-    listed = nodes.read(engine, master, "pods", "--all-namespaces", f"--field-selector=spec.nodeName={node.name}")
-    for pod in (listed or {}).get("items") or ():
-        metadata = pod["metadata"]
-        runs = pod.get("status", {}).get("phase") == "Running"
-        if runs and pod["spec"].get("runtimeClassName") and metadata.get("ownerReferences"):
-            arguments = ("delete", "pod", metadata["name"], f"--namespace={metadata['namespace']}", "--wait=false")
-            nodes.kubectl(engine, master, *arguments, "--ignore-not-found").checked(f"renew pod `{metadata['name']}`")
 
 
 def _take_away(engine: Engine, master: Container, surplus: list[Container]) -> None:
