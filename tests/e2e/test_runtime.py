@@ -6,7 +6,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from tests.e2e.plain_clusters import (
 )
 from tests.e2e.product import LARGE, Ran, Tool
 
+Figure = Callable[[str], None]
 BINARY = "containerd-shim-wasmtime-v1"
 LEASE_RIGHTS = ["get", "patch"]
 HEAL_SECONDS = 180
@@ -46,8 +47,7 @@ class Site:
     def runtime(self, verb: str, *arguments: str) -> Ran:
         """Run `aks-wasm runtime VERB` on the cluster by its kubeconfig alone."""
         way_in = ("--kubeconfig", str(self.cluster.kubeconfig), "-o", "json")
-        quiet = () if verb in ("list", "verify") else ("--yes",)
-        return self.tool("runtime", verb, *way_in, "--progress", "plain", *quiet, *arguments)
+        return self.tool("runtime", verb, *way_in, "--progress", "plain", "--timeout", "4m", *arguments)
 
     def classes(self) -> dict[str, str]:
         """Return our RuntimeClasses by the version of what they run."""
@@ -99,23 +99,23 @@ def on(node: str) -> dict[str, Any]:
     return {"nodeSelector": {"kubernetes.io/hostname": node}}
 
 
-def test_install_proves_every_node(site: Site) -> None:
+def test_install_proves_every_node(site: Site, figure: Figure) -> None:
     ran = site.installed
     assert ran is not None
     assert ran.code == 0, str(ran)
     proofs = {one["node"]: one["result"] for one in ran.document["nodes"]}
     assert proofs == dict.fromkeys(site.cluster.workers, "ok")
-    print(f"\n{site.cluster.name}: two nodes installed and proved in {ran.seconds:.0f} s")  # noqa: T201
+    figure(f"{site.cluster.name}: two nodes installed and proved in {ran.seconds:.0f} s")
 
 
-def test_no_two_nodes_restart_containerd_at_once(site: Site) -> None:
+def test_no_two_nodes_restart_containerd_at_once(site: Site, figure: Figure) -> None:
     restarts = site.cluster.restarts(site.began)
     assert [one.node for one in restarts].count(site.cluster.workers[0]) == 1, restarts
     assert [one.node for one in restarts].count(site.cluster.workers[1]) == 1, restarts
     first, second = restarts
     assert first.started < second.stopped
     gap, took = second.stopped - first.started, [f"{one.started - one.stopped:.1f}" for one in restarts]
-    print(f"\n{site.cluster.name}: restarts took {' and '.join(took)} s, {gap:.1f} s apart")  # noqa: T201
+    figure(f"{site.cluster.name}: restarts took {' and '.join(took)} s, {gap:.1f} s apart")
 
 
 def test_containers_live_through_the_restart(site: Site) -> None:
@@ -169,7 +169,7 @@ def test_a_shim_that_nobody_can_fetch_is_named_with_node_and_cause(site: Site) -
     """No node of the bench reaches the world, so a shim of the catalogue cannot be downloaded."""
     before = {node: (site.cluster.files(node), site.cluster.dump(node)) for node in site.cluster.workers}
     began = time.time()
-    ran = site.runtime("install", "--shim", "spin", "--timeout", "150s")
+    ran = site.runtime("install", "--shim", "spin")
     assert ran.code == 1, str(ran)
     assert "DownloadFailed" in ran.stdout + ran.stderr
     assert any(node in ran.stdout + ran.stderr for node in site.cluster.workers)
@@ -181,7 +181,7 @@ def test_a_shim_that_nobody_can_fetch_is_named_with_node_and_cause(site: Site) -
     assert again.code == 0, str(again)
 
 
-def test_upgrade_moves_workloads_and_disturbs_no_container(site: Site) -> None:
+def test_upgrade_moves_workloads_and_disturbs_no_container(site: Site, figure: Figure) -> None:
     cluster = site.cluster
     ((old_version, old),) = site.classes().items()
     container = {"name": "app", "image": "bench.local/http:1", "imagePullPolicy": "Never",
@@ -196,7 +196,7 @@ def test_upgrade_moves_workloads_and_disturbs_no_container(site: Site) -> None:
     cluster.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
     lives = cluster.containers("loop0", "loop1", "runc0", "runc1")
     began = time.time()
-    ran = site.runtime("upgrade", "--shim", f"wasmtime={site.builds[1]}", "--timeout", "5m")
+    ran = site.runtime("upgrade", "--shim", f"wasmtime={site.builds[1]}", "--all-workloads")
     assert ran.code == 0, str(ran)
     cluster.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
     classes = site.classes()
@@ -206,7 +206,7 @@ def test_upgrade_moves_workloads_and_disturbs_no_container(site: Site) -> None:
     restarts = cluster.restarts(began)
     for first, second in itertools.pairwise(restarts):
         assert first.started < second.stopped, restarts
-    print(f"\n{cluster.name}: upgraded in {ran.seconds:.0f} s, {len(restarts)} restarts, no container restarted")  # noqa: T201
+    figure(f"{cluster.name}: upgraded in {ran.seconds:.0f} s, {len(restarts)} restarts, no container restarted")
 
 
 def test_verify_proves_every_node_anew(site: Site) -> None:
@@ -216,7 +216,7 @@ def test_verify_proves_every_node_anew(site: Site) -> None:
     assert {one["result"] for one in ran.document["nodes"]} == {"ok"}
 
 
-def test_a_node_with_a_new_disk_heals_by_itself(site: Site) -> None:
+def test_a_node_with_a_new_disk_heals_by_itself(site: Site, figure: Figure) -> None:
     cluster, node = site.cluster, site.cluster.workers[1]
     name = max(site.classes().items(), key=lambda one: one[0] in _versions(site))[1]
     cluster.kubectl("delete", "pod", "loop1", "runc1", "--ignore-not-found", "--wait=false")
@@ -229,19 +229,19 @@ def test_a_node_with_a_new_disk_heals_by_itself(site: Site) -> None:
     eventually(done, f"Wasm on {node} again", HEAL_SECONDS)
     ran_after = time.monotonic() - booted
     eventually(lambda: is_ready(cluster.installer_pod(node)) or None, "the installer satisfied", HEAL_SECONDS)
-    print(f"\n{cluster.name}: bare node healed, Wasm {ran_after:.0f} s after its kubelet started")  # noqa: T201
+    figure(f"{cluster.name}: bare node healed, Wasm {ran_after:.0f} s after its kubelet started")
 
 
 def _versions(site: Site) -> set[str]:
     return {one["version"] for one in site.runtime("verify").document["shims"]}
 
 
-def test_remove_leaves_the_nodes_as_they_were(site: Site) -> None:
+def test_remove_leaves_the_nodes_as_they_were(site: Site, figure: Figure) -> None:
     cluster = site.cluster
     cluster.kubectl("delete", "deployment", "web", "--ignore-not-found")
     cluster.kubectl("delete", "pods", "--selector=app in (loop0,loop1,hello0,hello1,healed)", "--wait")
     runc = cluster.containers("runc0")
-    ran = site.runtime("remove")
+    ran = site.runtime("remove", "--all", "--yes")
     assert ran.code == 0, str(ran)
     for node, (files, dump) in site.before.items():
         assert cluster.files(node) == files
@@ -252,4 +252,4 @@ def test_remove_leaves_the_nodes_as_they_were(site: Site) -> None:
     assert runc["runc0"] == site.containers["runc0"]
     wait_until_gone(cluster, "namespace", INSTALLER_NAMESPACE)
     assert site.classes() == {}
-    print(f"\n{cluster.name}: removed in {ran.seconds:.0f} s")  # noqa: T201
+    figure(f"{cluster.name}: removed in {ran.seconds:.0f} s")
