@@ -1,0 +1,129 @@
+"""Shims by way of runtime-class-manager, where that is installed: its Shim resources, and where its work is in vain.
+
+What it does with a Shim was read in its sources, tag v0.2.0: the node installer names containerd's runtime after the
+binary, so that the resource, the handler and the node's label all bear the binary's name without `containerd-shim-`.
+Answers demands 29, 30 and 33.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from aks_wasm.errors import Problem
+from aks_wasm.shims.catalogue import Shim
+from aks_wasm.shims.labels import owned
+from aks_wasm.shims.node_report import NodeReport
+
+CRD = "shims.runtime.spinkube.dev"
+API_VERSION = "runtime.spinkube.dev/v1alpha1"
+CONTROLLER_LABELS = "app.kubernetes.io/name=runtime-class-manager"
+PROVISIONED, FAILED = "provisioned", "failed"
+"""Values of the label that it sets on a node, under the Shim's name."""
+
+SHIM_LABEL, OPERATION_LABEL = "spinkube.dev/shimName", "spinkube.dev/operation"
+"""Labels of its Jobs; the operation is `install` or `uninstall`."""
+
+HELM = (
+    "helm upgrade --install rcm oci://ghcr.io/spinframework/charts/runtime-class-manager --version 0.2.0 "
+    "--namespace rcm --create-namespace --wait"
+)
+
+_BINARY = "containerd-shim-"
+_OLD_PLUGIN = "io.containerd.grpc.v1.cri"  # under which it writes, unless the file has the text `version = 3`
+_NEW_PLUGIN = "io.containerd.cri.v1.runtime"
+_ARCHIVE = re.compile(r"https?://.+\.(tar\.gz|tgz)")
+# AKS node images whose root file has `version = 2` with the plugin ids of containerd 2 (AgentBaker; AKS vhd-notes).
+_AKS_NEW = re.compile(r"Ubuntu 24\.04|Azure Linux 3|AzureLinux", re.IGNORECASE)
+
+Node = Mapping[str, Any]
+Manifest = dict[str, Any]
+
+
+def shim_name(shim: Shim) -> str:
+    """Return what the Shim resource, the handler and the nodes' label are called, for example `spin-v2`."""
+    return shim.binary.removeprefix(_BINARY)
+
+
+def shim_resource(
+    shim: Shim, *, owner: str, node_selector: Mapping[str, str], options: Mapping[str, str] | None = None
+) -> Manifest:
+    """Return the Shim resource.
+
+    Args:
+        shim: What is to be put on the nodes.
+        owner: The cluster's name.
+        node_selector: Labels of the nodes; it goes into the RuntimeClass as well.
+        options: Of the runtime in containerd's configuration, written as they are, for example `SystemdCgroup: "true"`.
+    """
+    platforms = [
+        {"os": one.os, "arch": one.arch, "location": one.location, **({"sha256": one.sha256} if one.sha256 else {})}
+        for one in shim.platforms
+    ]
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Shim",
+        "metadata": {"name": shim_name(shim), "labels": owned(owner)},
+        "spec": {
+            "nodeSelector": dict(node_selector),
+            "fetchStrategy": {"platforms": platforms},
+            "runtimeClass": {"name": shim.runtime_class, "handler": shim_name(shim)},
+            "rolloutStrategy": {"type": "recreate"},  # the other one is not implemented there
+            **({"containerdRuntimeOptions": dict(options)} if options else {}),
+        },
+    }
+
+
+def shim_problems(shims: Iterable[Shim]) -> list[Problem]:
+    """Return what runtime-class-manager can't do with these shims."""
+    found: list[Problem] = []
+    seen: dict[str, Shim] = {}
+    for shim in shims:
+        name, field = shim_name(shim), f"shim `{shim.name}`"
+        if not shim.binary.startswith(_BINARY):
+            found.append(Problem(field, f"its binary `{shim.binary}` is not called `{_BINARY}NAME`"))
+        other = seen.setdefault(name, shim)
+        if other != shim:
+            what = f"runtime-class-manager keeps one version of `{name}` on a node, asked for are {other.version} and "
+            found.append(Problem(field, what + shim.version, "leave one out, or use the installer `daemonset`"))
+        for platform in shim.platforms:
+            if not _ARCHIVE.fullmatch(platform.location):
+                what = f"`{platform.location}` is no public address of a .tar.gz file, which it fetches alone"
+                found.append(Problem(field, what, "use the installer `daemonset`"))
+    return found
+
+
+def why_dropped(node: Node, report: NodeReport | None) -> str | None:
+    """Return why a node's containerd drops what runtime-class-manager writes; None when it takes it, or nobody knows.
+
+    It writes under the plugin id of containerd 1 unless the file says `version = 3`. A containerd 2 whose file uses the
+    new ids under `version = 2`, as AKS writes it, drops such a block without a word: seen with 2.2 and 2.3, and by
+    others on AKS with 2.3.3, where Shim, label and Job all said that it was done.
+
+    Args:
+        node: The v1.Node.
+        report: What our own installer says of the node, where it is there.
+    """
+    info = node.get("status", {}).get("nodeInfo") or {}
+    runtime = str(info.get("containerRuntimeVersion", "")).replace("://", " ")
+    if report is not None and report.version:
+        if report.version <= 2 and report.plugin == _NEW_PLUGIN:
+            return f"containerd {report.containerd} drops its block under `{_OLD_PLUGIN}`: {report.config} uses another"
+        return None
+    azure = str(node.get("spec", {}).get("providerID", "")).startswith("azure:")
+    image = str(info.get("osImage", ""))
+    if azure and _AKS_NEW.search(image) and _major(runtime) >= 2:
+        return f"{runtime} of {image} drops its block under `{_OLD_PLUGIN}`"
+    return None
+
+
+def not_in_effect(node: Node, handler: str) -> bool:
+    """Tell whether the kubelet lists its runtimes (from Kubernetes 1.30 on) and a handler is not among them."""
+    listed = node.get("status", {}).get("runtimeHandlers")
+    return bool(listed) and all(one.get("name") != handler for one in listed)
+
+
+def _major(runtime: str) -> int:
+    match = re.search(r"containerd (\d+)\.", runtime)
+    return int(match[1]) if match else 0

@@ -1,0 +1,155 @@
+"""What runtime-class-manager v0.2.0 does with Shims, for tests: its order of work, its labels, its Jobs' fixed names.
+
+Nothing runs in its Jobs: a node is provisioned by a look, or fails when the test says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aks_wasm.kube.client import KubeClient
+from aks_wasm.shims.runtime_class_manager import CRD
+
+NAMESPACE = "rcm"
+FINALIZER = "rcm.spinkube.dev/finalizer"
+TEXT = {"type": "string"}
+TEXTS = {"type": "object", "additionalProperties": TEXT}
+Manifest = dict[str, Any]
+
+
+def of(required: tuple[str, ...], **properties: Any) -> Manifest:
+    return {"type": "object", "properties": properties, **({"required": list(required)} if required else {})}
+
+
+def definition() -> Manifest:
+    """The CustomResourceDefinition, field by field as the chart's."""
+    arch = {"type": "string", "enum": ["amd64", "arm64", "x86_64", "aarch64"]}
+    platform = of(
+        ("arch", "location", "os"), os={"type": "string", "enum": ["linux"]}, arch=arch, location=TEXT, sha256=TEXT
+    )
+    spec = of(
+        ("fetchStrategy", "rolloutStrategy", "runtimeClass"),
+        nodeSelector=TEXTS,
+        containerdRuntimeOptions=TEXTS,
+        fetchStrategy=of(
+            (), type=TEXT, anonHttp=of(("location",), location=TEXT), platforms={"type": "array", "items": platform}
+        ),
+        rolloutStrategy=of(
+            ("type",),
+            type={"type": "string", "enum": ["rolling", "recreate"]},
+            rolling=of(("maxUpdate",), maxUpdate={"type": "integer"}),
+        ),
+        runtimeClass=of(("handler", "name"), handler=TEXT, name=TEXT),
+    )
+    status = of(("nodes", "nodesReady"), nodes={"type": "integer"}, nodesReady={"type": "integer"})
+    version = {
+        "name": "v1alpha1",
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": of((), spec=spec, status=status)},
+    }
+    names = {"plural": "shims", "singular": "shim", "kind": "Shim", "listKind": "ShimList"}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": CRD},
+        "spec": {"group": "runtime.spinkube.dev", "scope": "Cluster", "names": names, "versions": [version]},
+    }
+
+
+class ShimController:
+    """Its reconciliation, one look at a time."""
+
+    def __init__(self, client: KubeClient, listed: Callable[[str, str], None]) -> None:
+        """Take what a kubelet does that finds a new handler: it is called with the node and the handler."""
+        self._client = client
+        self._listed = listed
+        self.failing: set[str] = set()  # nodes
+
+    def install(self) -> None:
+        """Do what the chart does: the definition, a controller that runs."""
+        self._client.apply(definition())
+        self._client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+        labels = {"app.kubernetes.io/name": "runtime-class-manager"}
+        template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "rcm", "image": "rcm:0.2.0"}]}}
+        deployment = {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "rcm-runtime-class-manager", "namespace": NAMESPACE, "labels": labels},
+            "spec": {"selector": {"matchLabels": labels}, "template": template},
+        }
+        self._client.apply(deployment)
+
+    def look(self) -> None:
+        """Reconcile every Shim once."""
+        for shim in self._client.list("Shim"):
+            nodes = self._nodes(shim)
+            if "deletionTimestamp" in shim["metadata"]:
+                self._delete(shim, nodes)
+            else:
+                self._install(shim, nodes)
+
+    def _nodes(self, shim: Manifest) -> list[Manifest]:
+        wanted = shim["spec"].get("nodeSelector") or {}
+        return [
+            node
+            for node in self._client.list("Node")
+            if wanted.items() <= (node["metadata"].get("labels") or {}).items()
+        ]
+
+    def _install(self, shim: Manifest, nodes: list[Manifest]) -> None:
+        name = shim["metadata"]["name"]
+        self._client.merge("Shim", name, {"metadata": {"finalizers": [FINALIZER]}})
+        runtime = shim["spec"]["runtimeClass"]
+        if self._client.get("RuntimeClass", runtime["name"]) is None:  # one that is there stays as it is
+            owner = {"apiVersion": shim["apiVersion"], "kind": "Shim", "name": name, "uid": shim["metadata"]["uid"]}
+            selector = {"nodeSelector": shim["spec"].get("nodeSelector") or {}}
+            metadata = {"name": runtime["name"], "ownerReferences": [owner]}
+            head = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": metadata}
+            self._client.apply({**head, "handler": runtime["handler"], "scheduling": selector})
+        for node in nodes:
+            label = (node["metadata"].get("labels") or {}).get(name)
+            if label == "pending":
+                self._finish(node["metadata"]["name"], name, runtime["handler"])
+            elif label != "provisioned":
+                self._label(node, name, "pending")
+                self._job(node, name, "install")
+
+    def _finish(self, node: str, name: str, handler: str) -> None:
+        failed = node in self.failing
+        if not failed:
+            self._listed(node, handler)
+        self._client.label("Node", node, {name: "failed" if failed else "provisioned"})
+
+    def _delete(self, shim: Manifest, nodes: list[Manifest]) -> None:
+        name = shim["metadata"]["name"]
+        for node in nodes:
+            marked = (node["metadata"].get("labels") or {}).get(name)
+            # An old Job of the same name makes applying it do nothing, and nothing takes the label off again.
+            if marked and self._job(node, name, "uninstall"):
+                self._label(node, name, None)
+        for job in self._client.list("Job", labels=f"spinkube.dev/shimName={name},spinkube.dev/operation=install"):
+            self._client.delete("Job", job["metadata"]["name"], NAMESPACE)  # owned by the Shim
+        live = self._client.get("RuntimeClass", shim["spec"]["runtimeClass"]["name"])
+        if live is not None and live["metadata"].get("ownerReferences"):
+            self._client.delete("RuntimeClass", live["metadata"]["name"])
+        self._client.merge("Shim", name, {"metadata": {"finalizers": None}})
+
+    def _label(self, node: Manifest, name: str, value: str | None) -> None:
+        self._client.label("Node", node["metadata"]["name"], {name: value})
+
+    def _job(self, node: Manifest, name: str, operation: str) -> bool:
+        job = f"{node['metadata']['name']}-{name}-{operation}"
+        new = self._client.get("Job", job, NAMESPACE) is None
+        labels = {"spinkube.dev/shimName": name, "spinkube.dev/operation": operation}
+        pod = {"containers": [{"name": "provisioner", "image": "i"}], "restartPolicy": "Never"}
+        self._client.apply(
+            {
+                "apiVersion": "batch/v1",
+                "kind": "Job",
+                "metadata": {"name": job, "namespace": NAMESPACE, "labels": labels},
+                "spec": {"template": {"spec": pod}},
+            }
+        )
+        return new

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from aks_wasm.errors import Refused
+from aks_wasm.shims.catalogue import Platform, select
+from aks_wasm.shims.node_report import NodeReport
+from aks_wasm.shims.runtime_class_manager import not_in_effect, shim_name, shim_problems, shim_resource, why_dropped
+from aks_wasm.steps.shim_controller import refuse_in_vain
+
+SPIN, WASMTIME = select(("spin", "wasmtime"))
+AZURE = "azure:///subscriptions/1/resourceGroups/mc/providers/Microsoft.Compute/virtualMachineScaleSets/x/1"
+
+
+def node(runtime: str, image: str, provider: str = AZURE, name: str = "n") -> dict[str, Any]:
+    info = {"containerRuntimeVersion": f"containerd://{runtime}", "osImage": image}
+    return {"metadata": {"name": name}, "spec": {"providerID": provider}, "status": {"nodeInfo": info}}
+
+
+def report(version: int, plugin: str, containerd: str = "2.3.2") -> NodeReport:
+    return NodeReport(
+        "n", containerd, "/etc/containerd/config.toml", version, plugin, False, (), None, None, (), True, None
+    )
+
+
+def test_everything_is_called_after_the_binary() -> None:
+    assert [shim_name(shim) for shim in (SPIN, WASMTIME)] == ["spin-v2", "wasmtime-v1"]
+    made = shim_resource(SPIN, owner="demo", node_selector={"a": "b"}, options={"SystemdCgroup": "true"})
+    assert made["metadata"]["name"] == made["spec"]["runtimeClass"]["handler"] == "spin-v2"
+    assert made["spec"]["runtimeClass"]["name"] == "aks-wasm-spin-v0-25-1"
+    assert made["spec"]["rolloutStrategy"] == {"type": "recreate"}
+    assert made["spec"]["containerdRuntimeOptions"] == {"SystemdCgroup": "true"}
+    assert [one["arch"] for one in made["spec"]["fetchStrategy"]["platforms"]] == ["amd64", "arm64"]
+
+
+@pytest.mark.parametrize(
+    ("runtime", "image", "provider", "dropped"),
+    [
+        ("2.3.2-1", "Ubuntu 24.04.3 LTS", AZURE, True),
+        ("2.2.4", "Microsoft Azure Linux 3.0", AZURE, True),
+        ("1.7.30-1", "Ubuntu 22.04.5 LTS", AZURE, False),
+        ("2.3.4", "Debian GNU/Linux 12 (bookworm)", "kind://docker/demo/worker", False),
+        ("2.3.4", "Ubuntu 24.04.3 LTS", "aws:///eu-west-1a/i-1", False),
+    ],
+)
+def test_where_its_block_is_dropped_is_told_by_the_nodes_image(
+    runtime: str, image: str, provider: str, dropped: bool
+) -> None:
+    assert bool(why_dropped(node(runtime, image, provider), None)) == dropped
+
+
+def test_what_our_installer_says_of_a_node_counts_more_than_its_image() -> None:
+    there = node("2.3.2-1", "Ubuntu 24.04.3 LTS")
+    assert why_dropped(there, report(2, "io.containerd.cri.v1.runtime"))
+    assert why_dropped(there, report(2, "io.containerd.grpc.v1.cri")) is None
+    assert why_dropped(there, report(3, "io.containerd.cri.v1.runtime")) is None
+
+
+def test_the_refusal_names_every_node_the_reason_and_two_ways_out() -> None:
+    nodes = tuple(node("2.3.2-1", "Ubuntu 24.04.3 LTS", name=f"n{number}") for number in range(5))
+    with pytest.raises(Refused) as refused:
+        refuse_in_vain((SPIN,), (*nodes, node("1.7.30-1", "Ubuntu 22.04.5 LTS", name="old")))
+    assert (refused.value.exit_code, refused.value.code) == (7, "BlockDropped")
+    assert "nodes `n0`, `n1`, `n2` and 2 more: containerd 2.3.2-1 of Ubuntu 24.04.3 LTS drops" in refused.value.message
+    assert "old" not in refused.value.message
+    assert "`daemonset`" in (refused.value.hint or "")
+    assert "--os-sku Ubuntu2204" in (refused.value.hint or "")
+
+
+def test_two_versions_of_a_shim_and_what_is_no_archive_at_an_address_are_refused() -> None:
+    older = select(("spin@v0.24.0",))[0]
+    (twice,) = shim_problems((SPIN, older))
+    assert "keeps one version of `spin-v2` on a node" in twice.message
+    local = replace(SPIN, platforms=(Platform("amd64", "parts://0123456789ab", "0" * 64),))
+    assert "no public address" in shim_problems((local,))[0].message
+    with pytest.raises(Refused, match="can't install what is asked for"):
+        refuse_in_vain((SPIN, older), ())
+
+
+def test_a_kubelet_that_lists_no_handlers_says_nothing() -> None:
+    there = node("2.3.2-1", "Ubuntu 24.04.3 LTS")
+    assert not not_in_effect(there, "spin-v2")
+    there["status"]["runtimeHandlers"] = [{"name": ""}, {"name": "runc"}]
+    assert not_in_effect(there, "spin-v2")
+    there["status"]["runtimeHandlers"].append({"name": "spin-v2"})
+    assert not not_in_effect(there, "spin-v2")
