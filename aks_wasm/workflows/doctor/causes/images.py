@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from aks_wasm.kube.sayings import Heard
 from aks_wasm.shims.labels import MANAGED_BY, MANAGER
+from aks_wasm.shims.runtime_class import probe_class_name
 from aks_wasm.workflows.doctor.edits import patched, workload_place
 from aks_wasm.workflows.doctor.findings import Finding
 from aks_wasm.workflows.doctor.objects import (
@@ -146,7 +147,8 @@ def _looks_like_wasm(pod: Manifest, heard: Heard, image: str) -> bool:
 
 def _some_runtime_class(view: View) -> str:
     """Return a RuntimeClass of a Wasm shim, ours first."""
-    wasm = [item for item in view.of("RuntimeClass") if shim_of(str(item.get("handler"))) or shim_of(name_of(item))]
+    every = [item for item in view.of("RuntimeClass") if name_of(item) != probe_class_name(str(item.get("handler")))]
+    wasm = [item for item in every if shim_of(str(item.get("handler"))) or shim_of(name_of(item))]
     wasm.sort(key=lambda item: labels_of(item).get(MANAGED_BY) != MANAGER)
     return name_of(wasm[0]) if wasm else "RUNTIME_CLASS"
 
