@@ -419,7 +419,7 @@ class Restarting:
 def test_an_api_server_that_restarts_is_waited_for() -> None:
     clock, seen = FakeClock(), list[str]()
     wait_until_reachable(cast("KubeClient", Restarting(clock, 60)), Patience(600, clock, seen.append))
-    assert seen == ["the API server does not answer; trying again", "v1.35.5"]
+    assert seen == ["the API server does not answer; trying again", "Kubernetes v1.35.5 answers"]
 
 
 def test_an_api_server_that_is_gone_is_told_before_the_time_is_up() -> None:
