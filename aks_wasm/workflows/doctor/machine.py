@@ -26,7 +26,8 @@ def look_at_machine(spec: ClusterSpec, home: Path) -> tuple[list[Check], list[Fi
         about = f"no container engine answers: {search.why_none}"
         if spec.local.engine == "auto":
             return [Check("engine", "skipped", f"{about}; the embedded engine takes its place")], []
-        finding = Finding("NoEngine", about, _PLACE, command="sudo systemctl start docker")
+        said = next((error.details for error in search.refused if error.details), None)
+        finding = Finding("NoEngine", about, _PLACE, evidence=said, command="sudo systemctl start docker")
         return [Check("engine", "found", "a container engine answers")], [finding]
     engine = search.engine
     about = f"{engine.program} {engine.version} answers ({engine.arch}, cgroup v{engine.cgroup})"
