@@ -53,7 +53,7 @@ class Seen(Generic[T]):
     """One look: the state in words, and the result once there is nothing more to wait for.
 
     Attributes:
-        state: What was seen, shown as progress and in the time-out's message.
+        state: What was seen, shown as progress (unless it is empty) and in the time-out's message.
         done: Whether the wait is over.
         value: What the wait returns when done.
         pause: Seconds to the next look that the service asked for (Retry-After), or None.
@@ -89,6 +89,7 @@ class Tolerant(Generic[T]):
         clock: Clock,
         is_lost: Callable[[Exception], bool],
         state: str = "no answer; trying again",
+        pause: float | None = None,
     ) -> None:
         """Take the look.
 
@@ -97,11 +98,12 @@ class Tolerant(Generic[T]):
             clock: Where time comes from.
             is_lost: Whether an error of the look says that nobody answered; any other is raised at once.
             state: What is seen meanwhile.
+            pause: Seconds to the next try; None as with any wait.
         """
         self._look = look
         self._clock = clock
         self._is_lost = is_lost
-        self._state = state
+        self._meanwhile: Seen[T] = Seen(state, pause=pause)
         self._lost_since: float | None = None
 
     def __call__(self) -> Seen[T]:
@@ -113,7 +115,7 @@ class Tolerant(Generic[T]):
             self._lost_since = now if self._lost_since is None else self._lost_since
             if not self._is_lost(error) or now - self._lost_since > LOST_SECONDS:
                 raise
-            return Seen(self._state)
+            return self._meanwhile
         self._lost_since = None
         return seen
 
@@ -138,8 +140,9 @@ def wait_until(probe: Callable[[], Seen[T]], *, what: str, patience: Patience, h
     while True:
         seen = probe()
         if seen.state != last:
-            patience.on_state(seen.state)
             last = seen.state
+            if last:
+                patience.on_state(last)
         if seen.done:
             return seen.value
         waited = patience.clock.now() - start

@@ -13,8 +13,8 @@ import yaml
 
 from aks_wasm.errors import AksWasmError, UsageError
 from aks_wasm.providers.azure.connection import connection_from
-from aks_wasm.providers.azure.kubeconfig import without_kubelogin
 from aks_wasm.providers.azure.features import asks_preview
+from aks_wasm.providers.azure.kubeconfig import without_kubelogin
 from aks_wasm.providers.azure.provider import AzureProvider
 from aks_wasm.providers.base import NodePoolRequest, ObservedCluster, ObservedNodePool
 from aks_wasm.providers.embedded.provider import EmbeddedProvider

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from aks_wasm.errors import Interrupted, TimedOut
-from aks_wasm.waits import LONGEST_PAUSE, Patience, Seen, wait_until
+from aks_wasm.waits import LONGEST_PAUSE, LOST_SECONDS, Patience, Seen, Tolerant, wait_until
 from tests.unit.clocks import FakeClock
 
 
@@ -47,3 +47,30 @@ def test_an_interruption_ends_the_wait_and_names_what_was_waited_for() -> None:
     with pytest.raises(Interrupted, match="cluster `hello`") as caught:
         wait_until(lambda: Seen("Creating"), what="cluster `hello`", patience=Patience(60, clock))
     assert caught.value.exit_code == 130
+
+
+def lost_for(seconds: float, clock: FakeClock) -> Tolerant[int]:
+    def look() -> Seen[int]:
+        if clock.time < seconds:
+            raise ConnectionError
+        return Seen("there", done=True, value=7)
+
+    return Tolerant(look, clock, lambda error: isinstance(error, ConnectionError), pause=1.0)
+
+
+def test_a_tolerant_look_outlives_silence_but_not_for_ever() -> None:
+    clock, heard = FakeClock(), list[str]()
+    patience = Patience(1000, clock, heard.append)
+    assert wait_until(lost_for(LOST_SECONDS, clock), what="x", patience=patience) == 7
+    assert heard == ["no answer; trying again", "there"]
+    assert set(clock.pauses) == {1.0}
+    with pytest.raises(ConnectionError):
+        wait_until(lost_for(1000, clock := FakeClock()), what="x", patience=Patience(1000, clock))
+
+
+def test_a_tolerant_look_raises_what_is_no_silence() -> None:
+    def look() -> Seen[None]:
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        Tolerant(look, FakeClock(), lambda error: isinstance(error, ConnectionError))()

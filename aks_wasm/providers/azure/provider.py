@@ -230,7 +230,7 @@ class AzureProvider:
                 code="NoRegistry",
                 hint="set `registry.login` in the file or AKS_WASM_REGISTRY, for example `myregistry.azurecr.io`",
             )
-        self._registry.push(image, patience.on_state)
+        self._registry.push(image, patience)
 
     def owned(self) -> list[Owned]:
         """Return everything in the subscription that carries our mark."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from aks_wasm.providers.azure.errors import translated
 
 if TYPE_CHECKING:
-    from aks_wasm.events import Progress
     from aks_wasm.providers.azure.clients import Clients
+    from aks_wasm.waits import Patience
     from aks_wasm.wasm.archive import ImageArchive
 
 NO_REGISTRY_PREFIX = "aks-wasm.local"
@@ -27,13 +27,13 @@ class ImageRegistry:
         self.prefix = prefix.rstrip("/")
         self._clients = clients
 
-    def push(self, image: ImageArchive, on_state: Progress) -> None:
-        """Push an image that is not there yet; `on_state` hears what is being sent."""
+    def push(self, image: ImageArchive, patience: Patience) -> None:
+        """Push an image that is not there yet; `patience` hears what is being sent."""
         from aks_wasm.wasm.registry import push
         from aks_wasm.wasm.registry_login import Credentials, docker_config_file
 
         credentials = Credentials(docker_config=docker_config_file(os.environ), entra_token=self._token)
-        push(image, credentials=credentials, verify=self._clients.connection.ca_file or True, on_state=on_state)
+        push(image, credentials=credentials, verify=self._clients.connection.ca_file or True, patience=patience)
 
     def _token(self) -> str:
         with translated(f"get a token for the registry `{self.prefix}`"):

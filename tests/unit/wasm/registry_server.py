@@ -26,6 +26,8 @@ class TokenRegistry(ThreadedServer):
         self.manifests: dict[str, bytes] = {}
         self.requests: list[str] = []
         self.read_only = False
+        self.keeps_location_to_itself = False
+        self.troubles: dict[str, list[web.Response]] = {}  # by method: answers in place of the next ones
         self._authority = CertificateAuthority.open(folder, "registry")
 
     @property
@@ -80,7 +82,11 @@ class TokenRegistry(ThreadedServer):
             )
         if self.read_only and request.method in ("POST", "PUT"):
             return web.json_response({"errors": [{"message": "denied: read only"}]}, status=403)
+        if troubles := self.troubles.get(request.method):
+            return troubles.pop(0)
         _, kind, name = request.path.rsplit("/", 2)
+        if request.method == "POST" and self.keeps_location_to_itself:
+            return web.Response(status=202)
         if request.method == "POST":
             return web.Response(status=202, headers={"Location": "/v2/team/x/uploads/1?state=a"})
         if kind == "uploads":

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
-from aks_wasm.errors import NotAllowed, NotSignedIn, ServiceError, Unreachable
+from aks_wasm.errors import NotAllowed, NotSignedIn, ServiceError, TimedOut, Unreachable
+from aks_wasm.waits import Patience
 from aks_wasm.wasm.archive import ImageArchive
 from aks_wasm.wasm.oci import ImageContent, package
 from aks_wasm.wasm.registry import Reference, push
 from aks_wasm.wasm.registry_login import Credentials, Login, docker_config_file, docker_login
+from tests.unit.clocks import FakeClock
 from tests.unit.wasm.registry_server import TokenRegistry, token_registry
 
 CONTENT = ImageContent({"app.wasm": b"\0asm" * 1000}, ("/app.wasm",))
@@ -43,11 +46,24 @@ def alice(registry: TokenRegistry, folder: Path) -> Credentials:
     return Credentials(docker_config(folder, auths={registry.host: auth("alice", "s3cret")}))
 
 
+def pushed(
+    archive: ImageArchive,
+    *,
+    credentials: Credentials,
+    verify: str | bool = True,
+    states: list[str] | None = None,
+    clock: FakeClock | None = None,
+) -> bool:
+    """Push with a patience whose pauses take no time."""
+    patience = Patience(600, clock or FakeClock(), ([] if states is None else states).append)
+    return push(archive, credentials=credentials, verify=verify, patience=patience)
+
+
 def test_an_image_is_pushed_whole_and_never_twice(registry: TokenRegistry, tmp_path: Path) -> None:
     archive = image(registry, tmp_path)
     states: list[str] = []
     credentials = alice(registry, tmp_path)
-    assert push(archive, credentials=credentials, verify=str(registry.ca_file), on_state=states.append)
+    assert pushed(archive, credentials=credentials, verify=str(registry.ca_file), states=states)
     index = json.loads(registry.manifests[archive.name.rpartition(":")[2]])
     for descriptor in index["manifests"]:
         manifest = json.loads(registry.manifests[descriptor["digest"]])
@@ -55,27 +71,27 @@ def test_an_image_is_pushed_whole_and_never_twice(registry: TokenRegistry, tmp_p
     assert len(registry.blobs) == 3
     assert states == []  # nobody reads of some bytes before they are sent
     before = len(registry.requests)
-    assert not push(archive, credentials=credentials, verify=str(registry.ca_file))
+    assert not pushed(archive, credentials=credentials, verify=str(registry.ca_file))
     assert [line.split()[0] for line in registry.requests[before:]] == ["HEAD", "HEAD"]
 
 
 def test_blobs_that_are_there_are_not_sent_again(registry: TokenRegistry, tmp_path: Path) -> None:
     archive = image(registry, tmp_path)
-    push(archive, credentials=alice(registry, tmp_path), verify=str(registry.ca_file))
+    pushed(archive, credentials=alice(registry, tmp_path), verify=str(registry.ca_file))
     registry.manifests.clear()
     before = len(registry.requests)
-    assert push(archive, credentials=alice(registry, tmp_path), verify=str(registry.ca_file))
+    assert pushed(archive, credentials=alice(registry, tmp_path), verify=str(registry.ca_file))
     assert not any("POST" in line for line in registry.requests[before:])
 
 
 def test_whoever_is_signed_in_to_azure_is_signed_in_to_its_registries(registry: TokenRegistry, tmp_path: Path) -> None:
     credentials = Credentials(entra_token=lambda: "entra", acr_suffixes=(registry.host,))
-    assert push(image(registry, tmp_path), credentials=credentials, verify=str(registry.ca_file))
+    assert pushed(image(registry, tmp_path), credentials=credentials, verify=str(registry.ca_file))
 
 
 def test_an_identity_token_of_docker_is_exchanged(registry: TokenRegistry, tmp_path: Path) -> None:
     config = docker_config(tmp_path, auths={registry.host: {"identitytoken": "refresh"}})
-    assert push(image(registry, tmp_path), credentials=Credentials(config), verify=str(registry.ca_file))
+    assert pushed(image(registry, tmp_path), credentials=Credentials(config), verify=str(registry.ca_file))
 
 
 @pytest.mark.parametrize("password", ["wrong", None])
@@ -84,7 +100,7 @@ def test_a_login_that_is_wrong_or_missing_is_told(
 ) -> None:
     auths = {registry.host: auth("alice", password)} if password else {}
     with pytest.raises(NotSignedIn) as caught:
-        push(
+        pushed(
             image(registry, tmp_path),
             credentials=Credentials(docker_config(tmp_path, auths=auths)),
             verify=str(registry.ca_file),
@@ -95,20 +111,55 @@ def test_a_login_that_is_wrong_or_missing_is_told(
 def test_an_azure_login_without_a_role_is_told(registry: TokenRegistry, tmp_path: Path) -> None:
     credentials = Credentials(entra_token=lambda: "poor", acr_suffixes=(registry.host,))
     with pytest.raises(NotSignedIn) as caught:
-        push(image(registry, tmp_path), credentials=credentials, verify=str(registry.ca_file))
+        pushed(image(registry, tmp_path), credentials=credentials, verify=str(registry.ca_file))
     assert "AcrPush" in (caught.value.hint or "")
 
 
 def test_a_login_that_may_not_push_is_told_in_the_registrys_words(registry: TokenRegistry, tmp_path: Path) -> None:
     registry.read_only = True
     with pytest.raises(NotAllowed, match="denied: read only") as caught:
-        push(image(registry, tmp_path), credentials=alice(registry, tmp_path), verify=str(registry.ca_file))
+        pushed(image(registry, tmp_path), credentials=alice(registry, tmp_path), verify=str(registry.ca_file))
     assert caught.value.code == "Registry403"
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT"])
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_registry_that_is_busy_or_fails_is_tried_again_as_it_asks(
+    registry: TokenRegistry, tmp_path: Path, method: str, status: int
+) -> None:
+    registry.troubles[method] = [web.Response(status=status, headers={"Retry-After": "7"}) for _ in range(2)]
+    clock, states = FakeClock(), list[str]()
+    credentials = alice(registry, tmp_path)
+    archive = image(registry, tmp_path)
+    assert pushed(archive, credentials=credentials, verify=str(registry.ca_file), states=states, clock=clock)
+    assert len(registry.blobs) == 3
+    assert len(states) == 1
+    assert clock.pauses == ([7.0, 7.0] if status == 429 else [1.0, 1.0])
+
+
+def test_a_registry_that_goes_on_failing_is_told_in_its_words(registry: TokenRegistry, tmp_path: Path) -> None:
+    said = {"errors": [{"message": "the disk is full"}]}
+    registry.troubles["POST"] = [web.json_response(said, status=507) for _ in range(999)]
+    with pytest.raises(ServiceError, match="start an upload: the disk is full") as caught:
+        pushed(image(registry, tmp_path), credentials=alice(registry, tmp_path), verify=str(registry.ca_file))
+    assert caught.value.code == "Registry507"
+
+
+def test_a_registry_that_is_always_busy_ends_with_the_time_out(registry: TokenRegistry, tmp_path: Path) -> None:
+    registry.troubles["HEAD"] = [web.Response(status=429) for _ in range(999)]
+    with pytest.raises(TimedOut, match="the registry is busy"):
+        pushed(image(registry, tmp_path), credentials=alice(registry, tmp_path), verify=str(registry.ca_file))
+
+
+def test_an_upload_without_a_place_is_told(registry: TokenRegistry, tmp_path: Path) -> None:
+    registry.keeps_location_to_itself = True
+    with pytest.raises(ServiceError, match="does not say where an upload goes to"):
+        pushed(image(registry, tmp_path), credentials=alice(registry, tmp_path), verify=str(registry.ca_file))
 
 
 def test_a_certificate_that_is_not_trusted_is_told(registry: TokenRegistry, tmp_path: Path) -> None:
     with pytest.raises(Unreachable) as caught:
-        push(image(registry, tmp_path), credentials=Credentials())
+        pushed(image(registry, tmp_path), credentials=Credentials())
     assert caught.value.code == "RegistryCertificate"
     assert "REQUESTS_CA_BUNDLE" in (caught.value.hint or "")
 
@@ -119,13 +170,13 @@ def test_the_authority_that_was_named_wins_over_the_environment_and_netrc_is_lef
     (tmp_path / "netrc").write_text("machine localhost login mallory password wrong\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "netrc"))
-    assert push(image(registry, tmp_path), credentials=alice(registry, tmp_path), verify=str(registry.ca_file))
+    assert pushed(image(registry, tmp_path), credentials=alice(registry, tmp_path), verify=str(registry.ca_file))
 
 
 def test_a_registry_that_does_not_answer_is_told(tmp_path: Path) -> None:
     archive = package(CONTENT, repository="localhost:1/team/x", folder=tmp_path)
     with pytest.raises(Unreachable, match="does not answer"):
-        push(archive, credentials=Credentials())
+        pushed(archive, credentials=Credentials())
 
 
 def test_an_archive_that_lacks_something_is_told(registry: TokenRegistry, tmp_path: Path) -> None:
@@ -133,7 +184,7 @@ def test_an_archive_that_lacks_something_is_told(registry: TokenRegistry, tmp_pa
     with tarfile.open(archive.path, "w"):
         pass
     with pytest.raises(ServiceError, match="cannot be read"):
-        push(archive, credentials=alice(registry, tmp_path), verify=str(registry.ca_file))
+        pushed(archive, credentials=alice(registry, tmp_path), verify=str(registry.ca_file))
 
 
 def test_names_are_split_into_their_parts() -> None:
