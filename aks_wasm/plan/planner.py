@@ -20,13 +20,15 @@ from aks_wasm.providers.base import (
     Prerequisite,
     ProviderInfo,
 )
+from aks_wasm.shims.installer import probe_image_key
 from aks_wasm.shims.labels import NAME
 from aks_wasm.spec.models import SYSTEM_POOL, ClusterSpec, Workload
 from aks_wasm.steps.cluster import PutCluster
 from aks_wasm.steps.image import DeliverImage
 from aks_wasm.steps.node_pool import PutNodePool
 from aks_wasm.steps.prerequisite import CreateGroup, RegisterFeature, RegisterProvider
-from aks_wasm.steps.runtime import ApplyRuntimes, ProveNodes, unproved
+from aks_wasm.steps.retire import RetireRuntimes
+from aks_wasm.steps.runtime import ApplyRuntimes, ProveNodes, unmarked, unproved
 from aks_wasm.steps.step import Step
 from aks_wasm.steps.wanted import Manifest, Routes, Wanted
 from aks_wasm.steps.workload import WORKLOAD_KINDS, ApplyWorkload, DeleteWorkload
@@ -144,15 +146,18 @@ class _Inside:
         """Return the steps for runtimes, proofs, images and workloads."""
         runtimes = self._runtimes()
         workloads = self._workloads(runtimes)
-        return [*runtimes, *self._images(runtimes, workloads), *workloads, *self._removed()]
+        steps = [*runtimes, *self._images(runtimes, workloads), *workloads, *self._removed()]
+        return [*steps, *self._retired(tuple(step.name for step in steps))]
 
     def _runtimes(self) -> list[Step]:
         steps: list[Step] = []
         if not self.wanted.shims:
             return steps
-        if self.is_open or not all(self._is_so(m) for m in self.wanted.runtime_manifests(self.known)):
+        manifests = [*self.wanted.runtime_manifests(self.known), *self.wanted.probe_manifests(self.known)]
+        if self.is_open or not all(self._is_so(manifest) for manifest in manifests):
             steps.append(ApplyRuntimes(self.wanted, self.known, depends_on=self.made))
-        if steps or self.made or unproved(self.wanted.runtimes(self.known), list(self.seen.live.nodes)):
+        runtimes, nodes = self.wanted.runtimes(self.known), list(self.seen.live.nodes)
+        if steps or self.made or unproved(runtimes, nodes) or unmarked(runtimes, nodes):
             keys = sorted({f"image/{key}" for key in self.wanted.images})
             steps.append(ProveNodes(self.wanted, self.known, depends_on=(*self.made, "runtimes", *keys)))
         return steps
@@ -176,15 +181,28 @@ class _Inside:
 
     def _images(self, runtimes: list[Step], workloads: list[Step]) -> list[Step]:
         needed = {step.workload.name for step in workloads if isinstance(step, ApplyWorkload)}
-        probing = any(isinstance(step, ProveNodes) for step in runtimes)
+        if any(isinstance(step, ProveNodes) for step in runtimes):
+            needed |= self._probes()
         verb = DELIVERY[self.seen.info.images]
         before = self.made if self.seen.info.images == "load" else ()
-        own = {workload.name for workload in self.wanted.spec.workloads}
         return [
             DeliverImage(key, image, verb, depends_on=before)
             for key, image in self.wanted.images.items()
-            if key in needed or (probing and key not in own)
+            if key in needed
         ]
+
+    def _probes(self) -> set[str]:
+        """Keys of the images that probes may need from here: none of those that our installer brings."""
+        if self.wanted.installer and len(self.known) == len(self.pools):
+            return {probe_image_key(r.shim) for r in self.wanted.runtimes(self.known) if not r.ours}
+        return self.wanted.images.keys() - {workload.name for workload in self.wanted.spec.workloads}
+
+    def _retired(self, before: tuple[str, ...]) -> list[Step]:
+        """Take old versions of shims off, those that others use apart."""
+        leaving = self.wanted.outdated - self.wanted.used_by_others
+        if not leaving:
+            return []
+        return [RetireRuntimes(self.wanted, self.known, tuple(sorted(leaving)), depends_on=(*self.made, *before))]
 
     def _removed(self) -> list[Step]:
         """Delete workloads that carry our mark and are no longer in the file."""

@@ -87,7 +87,7 @@ def _request(pool: NodePool, wanted: Wanted, route: ChosenRoute, info: ProviderI
         max=pool.max,
         spot=pool.spot,
         zones=pool.zones,
-        labels={**pool.labels, **wanted.labels(route)},
+        labels={**pool.labels, **wanted.labels(route, pool)},
         taints=pool.taints,
     )
 

@@ -22,28 +22,37 @@ _GRACE_SECONDS = 1
 
 def probe_name(node: str, runtime_class: str) -> str:
     """Return the probe pod's name, the same for the same node and RuntimeClass."""
-    name = f"probe-{runtime_class.removeprefix('aks-wasm-')}-{node.removeprefix('aks-')}"
+    name = f"probe-{_short(runtime_class)}-{node.removeprefix('aks-')}"
     if len(name) <= _LONGEST_NAME:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:_HASH_DIGITS]
     return f"{name[: _LONGEST_NAME - _HASH_DIGITS - 1].rstrip('-.')}-{digest}"
 
 
-def probe_manifest(shim: Shim, *, node: str, runtime_class: str, image: str, owner: str) -> dict[str, Any]:
+def _short(runtime_class: str) -> str:
+    return runtime_class.removeprefix("aks-wasm-probe-").removeprefix("aks-wasm-")
+
+
+def probe_manifest(
+    shim: Shim, *, node: str, runtime_class: str, image: str, owner: str, pull_policy: str | None = None
+) -> dict[str, Any]:
     """Return the pod that proves a shim on one node.
 
     Args:
         shim: What is to be proved.
         node: The node's name.
-        runtime_class: The RuntimeClass under which the node offers it.
+        runtime_class: The RuntimeClass under which the node offers it to probes.
         image: A packaged probe that the shim can run.
         owner: The cluster's name.
+        pull_policy: `Never` for an image that is on the node already.
     """
     container: dict[str, Any] = {
         "name": "probe",
         "image": image,
         "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"cpu": "500m", "memory": "128Mi"}},
     }
+    if pull_policy is not None:
+        container["imagePullPolicy"] = pull_policy
     if shim.command:
         container["command"] = list(shim.command)
     if shim.probe == "serves" and shim.http_port:

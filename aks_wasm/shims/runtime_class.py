@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from aks_wasm.shims.catalogue import PreviewRuntime, Shim
-from aks_wasm.shims.labels import INSTALLED, SHIMS, owned
+from aks_wasm.shims.labels import READY, owned, ready_label
 
 SPOT_TAINT = "kubernetes.azure.com/scalesetpriority=spot:NoSchedule"
 """What AKS puts on every node of a spot pool."""
@@ -23,7 +23,7 @@ def shim_runtime_class(shim: Shim, *, owner: str, taints: Iterable[str]) -> dict
         owner: The cluster's name.
         taints: `key=value:Effect` of the pools that have it.
     """
-    return _runtime_class(shim.runtime_class, shim.handler, {SHIMS: INSTALLED}, owner, taints)
+    return _runtime_class(shim.runtime_class, shim.handler, {ready_label(shim.handler): READY}, owner, taints)
 
 
 def probe_class_name(handler: str) -> str:

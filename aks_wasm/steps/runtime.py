@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from aks_wasm.kube.conditions import wait_for, wait_gone
 from aks_wasm.kube.matching import matches
+from aks_wasm.shims.labels import INSTALLED, READY, SHIMS, ready_label
 from aks_wasm.shims.probe import probe_manifest, proof, proved
 from aks_wasm.steps.node_pool import route_note
+from aks_wasm.steps.nodes_installed import wait_installed, wait_marked
 from aks_wasm.steps.privileges import require_privileges
 from aks_wasm.steps.step import StepContext
-from aks_wasm.steps.wanted import Manifest, Routes, Runtime, Wanted, is_installer, probe_image_key
+from aks_wasm.steps.wanted import Manifest, Routes, Runtime, Wanted, is_installer
 from aks_wasm.waits import Seen, wait_until
 
 if TYPE_CHECKING:
@@ -47,16 +49,26 @@ class ApplyRuntimes:
         return f"put runtimes on the Wasm nodes and make their RuntimeClasses ({shims})"
 
     def run(self, context: StepContext) -> str | None:
-        """Apply what differs, wait for the installer."""
-        client = context.connect()
-        manifests = self.wanted.runtime_manifests(routes_of(context, self.known))
+        """Apply what differs, wait for the installer node by node, then start the probes that stay.
+
+        Raises:
+            Refused: The cluster would deny the installer's pods; nothing was made.
+            ServiceError: The installer gave up on a node; the message names it and why.
+        """
+        client, routes = context.connect(), routes_of(context, self.known)
+        manifests = self.wanted.runtime_manifests(routes)
         for manifest in filter(is_installer, manifests):
             may_install(client, manifest)
         for manifest in manifests:
             apply_changed(client, manifest)
-        for manifest in filter(is_installer, manifests):
-            wait_for(client, manifest, context.patience())
-        return None
+        installation = self.wanted.installation(routes)
+        if installation is None:
+            return None
+        nodes = installed_on(wasm_nodes(context, self.wanted, client))
+        wait_installed(client, installation, nodes, context.patience())
+        for manifest in self.wanted.probe_manifests(routes):
+            apply_changed(client, manifest)
+        return f"{len(nodes)} {'node' if len(nodes) == 1 else 'nodes'}"
 
 
 @dataclass(frozen=True)
@@ -73,43 +85,29 @@ class ProveNodes:
         return "prove each Wasm node with a probe pod"
 
     def run(self, context: StepContext) -> str | None:
-        """Probe nodes side by side; note each proof on its node."""
-        client = context.connect()
-        runtimes = self.wanted.runtimes(routes_of(context, self.known))
-        nodes = self._ready_nodes(context, client)
-        missing = unproved(runtimes, nodes)
-        # One at a time on a node: proofs of several runtimes share one annotation.
+        """Probe nodes side by side; note each proof on its node, and see that each node is marked as ready."""
+        client, routes = context.connect(), routes_of(context, self.known)
+        runtimes = self.wanted.runtimes(routes)
+        nodes = wasm_nodes(context, self.wanted, client)
         by_node: dict[str, list[Runtime]] = {}
-        for runtime, node in missing:
+        for runtime, node in unproved(runtimes, nodes):
             by_node.setdefault(node["metadata"]["name"], []).append(runtime)
+        # One at a time on a node: proofs of several runtimes share one annotation.
         with ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="probe") as threads:
             list(threads.map(lambda item: self._prove(context, client, *item), by_node.items()))
+        self._see_marks(context, client, routes, nodes)
         return f"{len(by_node)} of {len(nodes)} nodes probed" if by_node else "proved before"
-
-    def _ready_nodes(self, context: StepContext, client: KubeClient) -> list[Mapping[str, Any]]:
-        pools = {
-            pool.name: pool.min if pool.min is not None else pool.count or 1 for pool in self.wanted.spec.node_pools
-        }
-
-        def look() -> Seen[list[Mapping[str, Any]]]:
-            found: list[Mapping[str, Any]] = [
-                n for n in client.list("Node") if n["metadata"].get("labels", {}).get(POOL_LABEL) in pools
-            ]
-            ready = [node for node in found if is_ready(node)]
-            short = any(len(of_pool(ready, name)) < count for name, count in pools.items())
-            done = len(ready) == len(found) and not short
-            return Seen(f"{len(ready)} of {max(len(found), sum(pools.values()))} nodes ready", done=done, value=ready)
-
-        return wait_until(look, what="the Wasm nodes", patience=context.patience()) or []
 
     def _prove(self, context: StepContext, client: KubeClient, name: str, runtimes: list[Runtime]) -> None:
         for runtime in runtimes:
+            image, pull_policy = self.wanted.probe_image(runtime)
             manifest = probe_manifest(
                 runtime.shim,
                 node=name,
-                runtime_class=runtime.runtime_class,
-                image=self.wanted.images[probe_image_key(runtime.shim)].name,
+                runtime_class=runtime.probe_class,
+                image=image,
                 owner=self.wanted.spec.name,
+                pull_policy=pull_policy,
             )
             pod = manifest["metadata"]
             if client.delete("Pod", pod["name"], pod["namespace"]):  # left by a run that was cut off
@@ -120,6 +118,50 @@ class ProveNodes:
             if node is not None:
                 client.annotate("Node", name, proof(node, runtime.runtime_class, runtime.shim.version))
             client.delete("Pod", pod["name"], pod["namespace"])
+
+    def _see_marks(
+        self, context: StepContext, client: KubeClient, routes: Routes, nodes: list[Mapping[str, Any]]
+    ) -> None:
+        """Wait for the labels where the installer sets them by its own probes; set them where none works."""
+        ours = [runtime for runtime in self.wanted.runtimes(routes) if runtime.ours]
+        if not ours:
+            return
+        of_ours = [node for pool in ours[0].pools for node in of_pool(nodes, pool)]
+        if self.wanted.installation(routes) is None:
+            for node in of_ours:
+                missing = {ready_label(r.handler): READY for r in ours if not is_marked(node, r)}
+                if missing:
+                    client.label("Node", node["metadata"]["name"], missing)
+            return
+        for manifest in self.wanted.probe_manifests(routes):
+            wait_for(client, manifest, context.patience())
+        names = [node["metadata"]["name"] for node in of_ours]
+        wait_marked(client, [runtime.handler for runtime in ours], names, context.patience())
+
+
+def wasm_nodes(context: StepContext, wanted: Wanted, client: KubeClient) -> list[Mapping[str, Any]]:
+    """Wait until as many nodes of the Wasm pools are ready as there must be; return them.
+
+    Raises:
+        TimedOut: They are not.
+    """
+    pools = {pool.name: pool.min if pool.min is not None else pool.count or 1 for pool in wanted.spec.node_pools}
+
+    def look() -> Seen[list[Mapping[str, Any]]]:
+        found: list[Mapping[str, Any]] = [
+            n for n in client.list("Node") if n["metadata"].get("labels", {}).get(POOL_LABEL) in pools
+        ]
+        ready = [node for node in found if is_ready(node)]
+        short = any(len(of_pool(ready, name)) < count for name, count in pools.items())
+        done = len(ready) == len(found) and not short
+        return Seen(f"{len(ready)} of {max(len(found), sum(pools.values()))} nodes ready", done=done, value=ready)
+
+    return wait_until(look, what="the Wasm nodes", patience=context.patience()) or []
+
+
+def installed_on(nodes: list[Mapping[str, Any]]) -> list[str]:
+    """Return the names of the nodes that the installer is sent to."""
+    return [n["metadata"]["name"] for n in nodes if (n["metadata"].get("labels") or {}).get(SHIMS) == INSTALLED]
 
 
 def _go_on_without_pod(client: KubeClient, manifest: Manifest, name: str, runtime: Runtime) -> Seen[dict[str, Any]]:
@@ -162,6 +204,23 @@ def unproved(runtimes: tuple[Runtime, ...], nodes: list[Mapping[str, Any]]) -> l
         for node in of_pool(nodes, pool)
         if not proved(node, runtime.runtime_class, runtime.shim.version)
     ]
+
+
+def unmarked(runtimes: tuple[Runtime, ...], nodes: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the nodes that do not say yet that they are ready for each of our runtimes of their pool."""
+    return [
+        node
+        for runtime in runtimes
+        for pool in runtime.pools
+        for node in of_pool(nodes, pool)
+        if not is_marked(node, runtime)
+    ]
+
+
+def is_marked(node: Mapping[str, Any], runtime: Runtime) -> bool:
+    """Return whether a node says that it is ready for a runtime; nodes say nothing about what is not ours."""
+    labels = node["metadata"].get("labels") or {}
+    return not runtime.ours or labels.get(ready_label(runtime.handler)) == READY
 
 
 def of_pool(nodes: list[Mapping[str, Any]], pool: str) -> list[Mapping[str, Any]]:

@@ -10,10 +10,17 @@ from aks_wasm.errors import ServiceError
 from aks_wasm.kube.workloads import Placement, workload_manifests
 from aks_wasm.providers.base import ChosenRoute
 from aks_wasm.shims.catalogue import NO_SHIM, Shim, preview_shim
-from aks_wasm.shims.installer import INSTALLER, Installation
-from aks_wasm.shims.labels import pool_labels
-from aks_wasm.shims.runtime_class import preview_runtime_class, shim_runtime_class
-from aks_wasm.spec.models import ClusterSpec, SecretValue, Workload
+from aks_wasm.shims.installed import Change, Present
+from aks_wasm.shims.installer import INSTALLER, Installation, ProbeImage, probe_image_key
+from aks_wasm.shims.installer.objects import namespace
+from aks_wasm.shims.labels import READY, pool_labels, ready_label
+from aks_wasm.shims.runtime_class import (
+    preview_runtime_class,
+    probe_class_name,
+    probe_runtime_class,
+    shim_runtime_class,
+)
+from aks_wasm.spec.models import ClusterSpec, NodePool, SecretValue, Workload
 from aks_wasm.wasm.archive import ImageArchive
 
 Manifest = dict[str, Any]
@@ -21,23 +28,27 @@ Routes = Mapping[str, ChosenRoute]
 """Route of each node pool of the spec, by the pool's name."""
 
 
-def probe_image_key(shim: Shim) -> str:
-    """Return the key of the image that probes a shim: a Spin application for Spin, a bare module for the others."""
-    kind = "spin" if shim.command else "module"
-    if shim.runs is not None and shim.runs.spin_manifest == (1,):
-        kind = "spin-1"  # Spin 1 does not read manifests of version 2
-    return f"probe-{kind}-{shim.probe}"
-
-
 @dataclass(frozen=True)
 class Runtime:
-    """A shim as pods can ask for it. `pools` names the node pools whose nodes have it."""
+    """A shim as pods can ask for it.
+
+    Attributes:
+        shim: The shim.
+        runtime_class: The RuntimeClass's name.
+        handler: containerd's name for it there.
+        pools: The node pools whose nodes have it.
+        manifest: The RuntimeClass.
+        probe_class: The RuntimeClass that probes use: also on nodes that are not proved yet.
+        ours: Whether our own label marks the nodes that are ready for it; the service marks those of preview pools.
+    """
 
     shim: Shim
     runtime_class: str
     handler: str
     pools: tuple[str, ...]
     manifest: Manifest
+    probe_class: str
+    ours: bool
 
 
 @dataclass(frozen=True)
@@ -47,10 +58,15 @@ class Wanted:
     Attributes:
         spec: The spec.
         shims: What its `shims` selects from the catalogue.
-        images: Packaged workloads by their name, and probes by `probe_image_key`.
+        images: Packaged workloads by their name, and by `probe_image_key` the probes that the installer does not bring.
+        probes: Images of the probes that the installer brings.
         secrets: Values taken from the caller's environment, by variable.
         beyond_preview: Workloads that the shims of preview pools can't run; our installer then adds newer ones there.
         installer: Whether shims get onto the nodes by our installer; else the provider brings them.
+        present: The installer as the cluster has it: shims that somebody added to those of the file stay.
+        outdated: Handlers of other versions of the file's shims that the cluster has.
+        unused: Those of them that nothing asks for.
+        used_by_others: Those that something asks for that is not of the file.
     """
 
     spec: ClusterSpec
@@ -59,6 +75,11 @@ class Wanted:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     beyond_preview: frozenset[str] = frozenset()
     installer: bool = True
+    probes: Mapping[str, ProbeImage] = field(default_factory=dict)
+    present: Present = field(default_factory=Present)
+    outdated: frozenset[str] = frozenset()
+    unused: frozenset[str] = frozenset()
+    used_by_others: frozenset[str] = frozenset()
 
     def installs_on(self, route: ChosenRoute) -> bool:
         """Return whether our installer puts shims on the nodes of pools of this route."""
@@ -66,34 +87,77 @@ class Wanted:
             return False
         return route == "shim" or bool(self.beyond_preview) or any(preview_shim(shim) is None for shim in self.shims)
 
-    def labels(self, route: ChosenRoute) -> dict[str, str]:
+    def labels(self, route: ChosenRoute, pool: NodePool) -> dict[str, str]:
         """Return the node labels that a pool of this route gets through the API."""
-        return pool_labels(route, installed=self.installs_on(route))
+        installs = self.installs_on(route)
+        ready = {ready_label(shim.handler): READY for shim in self.shims} if installs and pool.min == 0 else {}
+        return pool_labels(route, installed=installs) | ready
 
     def runtimes(self, routes: Routes) -> tuple[Runtime, ...]:
         """Return the runtimes that pods can ask for; those that the service brings come first."""
         owner = self.spec.name
         service = tuple(name for name, route in routes.items() if route == "wasi-preview")
-        ours = tuple(name for name, route in routes.items() if self.installs_on(route))
+        ours = self._ours(routes)
         found = []
         for shim in self.shims if service else ():
             brought = preview_shim(shim)
             if brought is not None and brought.preview is not None:
                 preview = brought.preview
                 manifest = preview_runtime_class(preview, owner=owner, taints=self._taints(service))
-                found.append(Runtime(brought, preview.runtime_class, preview.handler, service, manifest))
+                name = preview.runtime_class
+                found.append(Runtime(brought, name, preview.handler, service, manifest, name, ours=False))
         for shim in self.shims if ours else ():
             manifest = shim_runtime_class(shim, owner=owner, taints=self._taints(ours))
-            found.append(Runtime(shim, shim.runtime_class, shim.handler, ours, manifest))
+            name = probe_class_name(shim.handler)
+            found.append(Runtime(shim, shim.runtime_class, shim.handler, ours, manifest, name, ours=True))
         return tuple(found)
 
+    def installation(self, routes: Routes, *, without: frozenset[str] = frozenset()) -> Installation | None:
+        """Return what our installer is to bring about; None where none works.
+
+        Args:
+            routes: Route of each pool.
+            without: Handlers that are to go, beside those that nothing asks for.
+        """
+        ours = self._ours(routes)
+        if not ours or not self.installer:
+            return None
+        settings = self.spec.installer
+        change = Change(
+            add=self.shims,
+            drop=self.unused | without,
+            probes=self.probes,
+            image=settings.image,
+            turns=settings.max_unavailable,
+        )
+        return change.installation(self.spec.name, self.present, tuple(self._taints(ours)))
+
     def runtime_manifests(self, routes: Routes) -> list[Manifest]:
-        """Return the RuntimeClasses, and the installer where a pool needs it; the namespace first."""
-        ours = tuple(name for name, route in routes.items() if self.installs_on(route))
-        installer = Installation(self.spec.name, self.shims, tuple(self._taints(ours))).manifests()
-        if not ours or not self.installer:  # probes live in the installer's namespace
-            installer = [manifest for manifest in installer if manifest["kind"] == "Namespace"]
-        return [*installer, *(runtime.manifest for runtime in self.runtimes(routes))]
+        """Return the installer where a pool needs one, and the RuntimeClasses; the namespace first."""
+        owner, installation = self.spec.name, self.installation(routes)
+        service = [runtime.manifest for runtime in self.runtimes(routes) if not runtime.ours]
+        if installation is not None:
+            return [*installation.manifests(), *installation.runtime_classes(), *service]
+        taints = self._taints(self._ours(routes))
+        ours = [
+            manifest
+            for runtime in self.runtimes(routes)
+            if runtime.ours
+            for manifest in (runtime.manifest, probe_runtime_class(runtime.shim, owner=owner, taints=taints))
+        ]
+        return [namespace(owner), *ours, *service]  # probes live in the installer's namespace
+
+    def probe_manifests(self, routes: Routes) -> list[Manifest]:
+        """Return the DaemonSets of the probes that stay; to be applied after the installer is done."""
+        installation = self.installation(routes)
+        return installation.probe_daemon_sets() if installation is not None else []
+
+    def probe_image(self, runtime: Runtime) -> tuple[str, str | None]:
+        """Return the image that proves a runtime once, and its imagePullPolicy where the installer brings it."""
+        key = probe_image_key(runtime.shim)
+        if runtime.ours and self.installer:
+            return self.probes[key].name, "Never"
+        return self.images[key].name, None
 
     def workload_manifests(self, workload: Workload, routes: Routes) -> list[Manifest]:
         """Return the objects of one workload.
@@ -133,6 +197,9 @@ class Wanted:
         # Where only some pools have what the service brings, ours reaches more nodes.
         chosen = max(able, key=lambda runtime: len(runtime.pools))
         return Placement(chosen.runtime_class, chosen.shim.command, chosen.shim.http_port, {})
+
+    def _ours(self, routes: Routes) -> tuple[str, ...]:
+        return tuple(name for name, route in routes.items() if self.installs_on(route))
 
     def _taints(self, pools: tuple[str, ...]) -> list[str]:
         return sorted({taint for pool in self.spec.node_pools if pool.name in pools for taint in pool.taints})

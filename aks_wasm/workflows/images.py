@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aks_wasm.shims.catalogue import preview_shim
+from aks_wasm.shims.installer import probe_image_key
 from aks_wasm.spec.builtin import HELLO
-from aks_wasm.steps.wanted import Wanted, probe_image_key
+from aks_wasm.steps.wanted import Wanted
 from aks_wasm.workflows.context import Run
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def images_of(home: Path, cluster: str) -> Path:
 
 
 def package_images(run: Run, wanted: Wanted) -> dict[str, ImageArchive]:
-    """Package every workload that has a source or a module, and the probes that its shims may need.
+    """Package every workload that has a source or a module, and the probes that the installer does not bring.
 
     Returns:
         Archives by workload name, and by `probe_image_key` for the probes. Kept under AKS_WASM_HOME.
@@ -41,7 +42,7 @@ def package_images(run: Run, wanted: Wanted) -> dict[str, ImageArchive]:
     brought = [
         preview for shim in wanted.shims if (preview := preview_shim(shim)) and run.provider.info.has_preview_pools
     ]
-    for shim in (*wanted.shims, *brought):
+    for shim in (*brought, *(() if wanted.installer else wanted.shims)):
         key = probe_image_key(shim)
         sources[key] = PROBES[key]
     folder = images_of(run.settings.home, run.spec.name)

@@ -7,10 +7,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from aks_wasm.errors import Problem, QuotaMissing, Shortage, SpecInvalid
+from aks_wasm.kube.runtime_users import users_of
+from aks_wasm.plan.live import LiveObjects
+from aks_wasm.plan.outdated import asks, outdated_handlers
 from aks_wasm.plan.planner import Seen
 from aks_wasm.providers.base import ChosenRoute, Observed
 from aks_wasm.shims.catalogue import problems as shim_problems
 from aks_wasm.shims.catalogue import select
+from aks_wasm.shims.installed import Present
+from aks_wasm.shims.installer import INSTALLER
+from aks_wasm.shims.labels import SYSTEM_NAMESPACE
 from aks_wasm.spec.models import ClusterSpec, SecretValue
 from aks_wasm.steps.wanted import Wanted
 from aks_wasm.workflows.context import Run
@@ -31,6 +37,7 @@ def prepare(run: Run, environment: Mapping[str, str] | None = None) -> tuple[Wan
     observed = run.provider.observe(run.spec)
     refuse_foreign(observed, run.spec.name)
     live = look_inside(run, observed)
+    wanted = _with_installer(run, wanted, live)
     _refuse([*_provider_problems(run, observed), *run.provider.check(run.spec, observed)])
     return wanted, Seen(observed, live, run.provider.info)
 
@@ -45,6 +52,28 @@ def _want(run: Run, environment: Mapping[str, str]) -> Wanted:
     if any(wanted.installs_on(route) for route in routes):
         _refuse(shim_problems(spec.shims))
     return replace(wanted, images=package_images(run, wanted))
+
+
+def _with_installer(run: Run, wanted: Wanted, live: LiveObjects) -> Wanted:
+    """Add what the cluster's own side decides: which shims are there already, which of them nothing asks for."""
+    from aks_wasm.workflows.runtimes.images import probe_images
+
+    objects = live.objects
+    present = Present.of(
+        objects.get(("ConfigMap", SYSTEM_NAMESPACE, INSTALLER)), objects.get(("DaemonSet", SYSTEM_NAMESPACE, INSTALLER))
+    )
+    outdated = outdated_handlers(wanted.shims, present, live)
+    users = users_of(run.connect(), outdated) if outdated else ()
+    probes = probe_images(run, (*wanted.shims, *present.shims)) if wanted.installer else {}
+    asking = [user for user in users if asks(user)]
+    return replace(
+        wanted,
+        present=present,
+        probes=probes,
+        outdated=outdated,
+        unused=outdated - {user.runtime_class for user in asking},
+        used_by_others=frozenset(user.runtime_class for user in asking if user.owner != run.spec.name),
+    )
 
 
 def _secrets(spec: ClusterSpec, environment: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]:

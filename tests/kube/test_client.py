@@ -15,8 +15,7 @@ from aks_wasm.kube.client import KubeClient
 from aks_wasm.kube.matching import APPLIED, matches
 from aks_wasm.kube.workloads import Placement, workload_manifests
 from aks_wasm.shims.catalogue import select
-from aks_wasm.shims.installer import Installation
-from aks_wasm.shims.runtime_class import shim_runtime_class
+from aks_wasm.shims.installer import Installation, ProbeImage, stay_image_key
 from aks_wasm.spec.models import SecretValue, Workload
 from tests.kube.running_api import RunningApi, client_of
 
@@ -114,9 +113,12 @@ def test_a_deployment_is_scaled(client: KubeClient) -> None:
 def test_what_we_apply_matches_what_comes_back(client: KubeClient) -> None:
     env: dict[str, Any] = {"A": "", "B": 2, "KEY": SecretValue(from_environment="KEY")}
     shims = select(("spin", "wasmtime"))
+    keys = {stay_image_key(shim): ProbeImage("aks-wasm.local/x:1", b"tar") for shim in shims}
+    installation = Installation("demo", shims, ("aks-wasm.dev/wasm=true:NoSchedule",), keys)
     wanted = [
-        *Installation("demo", shims, ("aks-wasm.dev/wasm=true:NoSchedule",)).manifests(),
-        *(shim_runtime_class(shim, owner="demo", taints=[]) for shim in shims),
+        *installation.manifests(),
+        *installation.runtime_classes(),
+        *installation.probe_daemon_sets(),
     ]
     for kind in ("service", "job"):
         workload = Workload(name=f"match-{kind}", kind=kind, env=env, args=("x",), resources={"cpu": "0.1"})
@@ -129,6 +131,7 @@ def test_what_we_apply_matches_what_comes_back(client: KubeClient) -> None:
         live = client.get(manifest["kind"], metadata["name"], metadata.get("namespace"))
         assert live is not None
         assert matches(live, manifest), (manifest, live)
+    client.delete("DaemonSet", "shim-installer", "aks-wasm-system")  # other tests ask whether one may be made
 
 
 def test_logs_come_line_by_line(client: KubeClient, api: RunningApi) -> None:

@@ -14,12 +14,13 @@ from aks_wasm.kube.client import KubeClient
 from aks_wasm.kube.conditions import endpoint_of, wait_for
 from aks_wasm.kube.workloads import Placement, workload_manifests
 from aks_wasm.shims.catalogue import Shim, select
-from aks_wasm.shims.installer import Installation
+from aks_wasm.shims.installer import Installation, ProbeImage, stay_image_key
 from aks_wasm.shims.labels import INSTALLED, SHIMS, SYSTEM_NAMESPACE
 from aks_wasm.shims.probe import probe_manifest, proof, proved
-from aks_wasm.shims.runtime_class import shim_runtime_class
 from aks_wasm.spec.models import Workload
+from aks_wasm.steps.nodes_installed import wait_installed, wait_marked
 from aks_wasm.waits import Patience, SystemClock
+from aks_wasm.wasm.archive import ImageArchive
 from aks_wasm.wasm.oci import content_of, package
 from tests.running_emulator import RunningEmulator
 
@@ -38,16 +39,23 @@ class WasmCluster:
         emulator.control("PUT", "clusters/kube-tests", {"pools": [pool]})
         config = emulator.control("GET", "clusters/kube-tests/kubeconfig")
         self.client = KubeClient.from_kubeconfig(config if isinstance(config, str) else yaml.safe_dump(config))
-        wanted = Installation("kube-tests", (SPIN, WASMTIME), (TAINT,)).manifests()
-        for manifest in [
-            *wanted,
-            *(shim_runtime_class(s, owner="kube-tests", taints=[TAINT]) for s in (SPIN, WASMTIME)),
-        ]:
+        probes = {
+            stay_image_key(shim): ProbeImage(archive.name, archive.path.read_bytes())
+            for shim, source in ((SPIN, "service/spin.toml"), (WASMTIME, "probe/probe.wasm"))
+            for archive in [self._archive(f"stays-{shim.name}", source)]
+        }
+        wanted = Installation("kube-tests", (SPIN, WASMTIME), (TAINT,), probes)
+        for manifest in (*wanted.manifests(), *wanted.runtime_classes(), *wanted.probe_daemon_sets()):
             self.client.apply(manifest)
-        wait_for(self.client, wanted[-1], PATIENCE)
+        nodes = [node["metadata"]["name"] for node in self.client.list("Node")]
+        wait_installed(self.client, wanted, nodes, PATIENCE)
+        wait_marked(self.client, [SPIN.handler, WASMTIME.handler], nodes, PATIENCE)
+
+    def _archive(self, name: str, source: str) -> ImageArchive:
+        return package(content_of(HELLO / source), repository=f"aks-wasm.local/{name}", folder=self._folder)
 
     def image(self, name: str, source: str) -> str:
-        archive = package(content_of(HELLO / source), repository=f"aks-wasm.local/{name}", folder=self._folder)
+        archive = self._archive(name, source)
         control = self._emulator.client
         with archive.path.open("rb") as file:
             answer = requests.put(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,14 @@ from aks_wasm.providers.base import (
 )
 from aks_wasm.providers.marks import marks
 from aks_wasm.shims.catalogue import select
+from aks_wasm.shims.installer import ProbeImage, probe_image_key, stay_image_key
+from aks_wasm.shims.labels import READY, ready_label
 from aks_wasm.shims.probe import proof
 from aks_wasm.spec.models import ClusterSpec
 from aks_wasm.steps.cluster import PutCluster
 from aks_wasm.steps.node_pool import PutNodePool
 from aks_wasm.steps.step import Step
-from aks_wasm.steps.wanted import Wanted, probe_image_key
+from aks_wasm.steps.wanted import Wanted
 from aks_wasm.wasm.archive import ImageArchive
 
 AZURE = ProviderInfo(
@@ -54,7 +57,12 @@ def wanted(route: str = "auto", **pool: Any) -> Wanted:
     shims = select(spec.shims)
     keys = ["web", *(probe_image_key(shim) for shim in shims)]
     images = {key: ImageArchive(f"registry.test/demo-{key}:1", Path("x.tar"), "sha256:1") for key in keys}
-    return Wanted(spec, shims, images)
+    probes = {
+        key: ProbeImage(f"aks-wasm.local/demo-{key}:1", b"tar")
+        for shim in shims
+        for key in (probe_image_key(shim), stay_image_key(shim))
+    }
+    return Wanted(spec, shims, images, probes=probes)
 
 
 def plan(what: Wanted, observed: Observed, live: LiveObjects | None = None, info: ProviderInfo = AZURE) -> list[Step]:
@@ -77,14 +85,18 @@ def converged(what: Wanted, route: ChosenRoute = "shim") -> tuple[Observed, Live
         mode="User",
         count=1,
         arch="arm64",
-        labels=what.labels(route),
+        labels=what.labels(route, spec),
         taints=spec.taints,
         route=route,
     )
     cluster = ObservedCluster("demo", "Succeeded", "westeurope", "1.35.5", TAGS, (pool,), api_server="https://x")
     routes = {"wasm": route}
     objects = {}
-    for manifest in [*what.runtime_manifests(routes), *what.workload_manifests(what.spec.workloads[0], routes)]:
+    for manifest in [
+        *what.runtime_manifests(routes),
+        *what.probe_manifests(routes),
+        *what.workload_manifests(what.spec.workloads[0], routes),
+    ]:
         live = stamped(manifest)
         live["status"] = {
             "observedGeneration": 1,
@@ -104,6 +116,7 @@ def converged(what: Wanted, route: ChosenRoute = "shim") -> tuple[Observed, Live
     }
     for runtime in what.runtimes(routes):
         node["metadata"]["annotations"] = proof(node, runtime.runtime_class, runtime.shim.version)
+        node["metadata"]["labels"][ready_label(runtime.handler)] = READY
     return Observed(cluster, ObservedGroup("demo", "westeurope", TAGS)), LiveObjects(objects, (node,), reachable=True)
 
 
@@ -202,7 +215,71 @@ def test_a_reimaged_node_is_proved_again() -> None:
     observed, live = converged(what)
     node = {**live.nodes[0], "status": {"nodeInfo": {"bootID": "b2"}}}
     steps = plan(what, observed, replace(live, nodes=(node,)))
-    assert names(steps) == ["image/probe-spin-completes", "proof"]
+    assert names(steps) == ["proof"], "the installer brings the probe's image itself"
+
+
+def test_a_node_that_lost_its_mark_is_looked_after() -> None:
+    what = wanted()
+    observed, live = converged(what)
+    labels = {"kubernetes.azure.com/agentpool": "wasm"}
+    node = {**live.nodes[0], "metadata": {**live.nodes[0]["metadata"], "labels": labels}}
+    assert names(plan(what, observed, replace(live, nodes=(node,)))) == ["proof"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("Lease", "shim-installer-0"),
+        ("ConfigMap", "shim-installer"),
+        ("ConfigMap", "shim-installer-probe"),
+        ("DaemonSet", "shim-installer"),
+        ("DaemonSet", "shim-probe-aks-wasm-spin-v0-25-1"),
+        ("RuntimeClass", "aks-wasm-spin-v0-25-1"),
+        ("RuntimeClass", "aks-wasm-probe-aks-wasm-spin-v0-25-1"),
+    ],
+)
+def test_what_somebody_took_from_the_installer_is_put_back(kind: str, name: str) -> None:
+    what = wanted()
+    observed, live = converged(what)
+    assert names(plan(what, observed, live)) == []
+    left = {key: found for key, found in live.objects.items() if (key[0], key[2]) != (kind, name)}
+    assert len(left) < len(live.objects)
+    assert names(plan(what, observed, replace(live, objects=left))) == ["runtimes", "proof"]
+
+
+def test_an_installer_that_was_edited_is_put_right() -> None:
+    what = wanted()
+    observed, live = converged(what)
+    key = ("DaemonSet", "aks-wasm-system", "shim-installer")
+    edited = copy.deepcopy(dict(live.objects[key]))
+    edited["spec"]["template"]["spec"]["containers"][0]["image"] = "elsewhere/busybox"
+    steps = plan(what, observed, replace(live, objects={**live.objects, key: edited}))
+    assert names(steps) == ["runtimes", "proof"]
+
+
+def test_pools_that_may_have_no_node_say_for_their_nodes_that_they_will_be_ready() -> None:
+    label = "handler.aks-wasm.dev/aks-wasm-spin-v0-25-1"
+    (grown,) = [s for s in plan(wanted("shim", min=0, max=3), NOTHING) if isinstance(s, PutCluster)]
+    assert grown.request.pools[1].labels[label] == "ready"
+    (fixed,) = [s for s in plan(wanted("shim"), NOTHING) if isinstance(s, PutCluster)]
+    assert label not in fixed.request.pools[1].labels
+
+
+def test_an_old_version_that_something_of_the_file_uses_goes_last() -> None:
+    old = "aks-wasm-spin-v0-24-0"
+    observed, live = converged(wanted())
+    moving = replace(wanted(), outdated=frozenset({old}))
+    key = ("Deployment", "default", "web")
+    left = {k: found for k, found in live.objects.items() if k != key}
+    steps = plan(moving, observed, replace(live, objects=left))
+    assert names(steps)[-1] == "old-runtimes"
+    assert "workload/web" in steps[-1].depends_on
+
+
+def test_an_old_version_that_others_use_stays() -> None:
+    old = frozenset({"aks-wasm-spin-v0-24-0"})
+    observed, live = converged(wanted())
+    assert names(plan(replace(wanted(), outdated=old, used_by_others=old), observed, live)) == []
 
 
 def test_a_deployment_that_was_changed_by_hand_is_put_right() -> None:
@@ -235,7 +312,7 @@ def test_what_the_preview_can_not_run_brings_our_installer_onto_preview_pools() 
     routes: dict[str, ChosenRoute] = {"wasm": "wasi-preview"}
     kinds = [manifest["kind"] for manifest in what.runtime_manifests(routes)]
     assert "DaemonSet" in kinds
-    assert kinds.count("RuntimeClass") == 2
+    assert kinds.count("RuntimeClass") == 3, "the service's, ours, and ours for probes"
     deployment = what.workload_manifests(what.spec.workloads[0], routes)[0]
     assert deployment["spec"]["template"]["spec"]["runtimeClassName"].startswith("aks-wasm-spin-")
 

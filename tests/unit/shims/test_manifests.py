@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from aks_wasm.shims.catalogue import preview_shim, select
-from aks_wasm.shims.labels import PROOF, SHIMS
+from aks_wasm.shims.labels import PROOF
 from aks_wasm.shims.probe import probe_manifest, probe_name, proof, proved
 from aks_wasm.shims.runtime_class import preview_runtime_class, shim_runtime_class, tolerations
 
@@ -9,11 +9,11 @@ TAINT = "aks-wasm.dev/wasm=true:NoSchedule"
 SPIN = select(("spin",))[0]
 
 
-def test_a_runtime_class_sends_pods_to_the_nodes_that_have_the_shim() -> None:
+def test_a_runtime_class_sends_pods_to_the_nodes_on_which_the_shim_is_proved() -> None:
     manifest = shim_runtime_class(SPIN, owner="demo", taints=[TAINT])
     assert manifest["metadata"]["name"] == manifest["handler"] == "aks-wasm-spin-v0-25-1"
     assert manifest["metadata"]["labels"]["app.kubernetes.io/part-of"] == "demo"
-    assert manifest["scheduling"]["nodeSelector"] == {SHIMS: "installed"}
+    assert manifest["scheduling"]["nodeSelector"] == {"handler.aks-wasm.dev/aks-wasm-spin-v0-25-1": "ready"}
     assert {"key": "aks-wasm.dev/wasm", "operator": "Equal", "value": "true", "effect": "NoSchedule"} in manifest[
         "scheduling"
     ]["tolerations"]
