@@ -67,7 +67,7 @@ def from_manifest(document: Mapping[str, Any]) -> Record:
     return Record(
         tags=json.loads(data.get("tags") or "{}"),
         pools=tuple(
-            NodePoolRequest(**pool | {"zones": tuple(pool["zones"]), "taints": tuple(pool["taints"])}) for pool in pools
+            NodePoolRequest(**{k: tuple(v) if isinstance(v, list) else v for k, v in pool.items()}) for pool in pools
         ),
     )
 
