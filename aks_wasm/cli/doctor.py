@@ -17,7 +17,7 @@ app = typer_app()
 
 @app.command(cls=AnyClusterCommand)
 def doctor(context: typer.Context) -> None:
-    """Find the cause of what does not work, here or in the cluster, and the one command that mends it."""
+    """Find the cause of what does not work, and the command that mends it: on this machine, in the cluster."""
     with_app = AppContext.of(context)
     access = access_of(with_app.options)
     if access is not None:

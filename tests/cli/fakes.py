@@ -10,10 +10,12 @@ from typing import Any
 from aks_wasm.cli.use_cases import UseCases
 from aks_wasm.errors import AksWasmError, Refused, UsageError
 from aks_wasm.events import StepFinished, StepProgressed, StepStarted
+from aks_wasm.kube.access import ClusterAccess
 from aks_wasm.providers.base import Observed, ObservedCluster, ObservedGroup, ProviderInfo
 from aks_wasm.settings import Settings
 from aks_wasm.spec.models import ClusterSpec, NodePool
 from aks_wasm.workflows.context import Run
+from aks_wasm.workflows.doctor.findings import Check, DoctorResult, Finding
 from aks_wasm.workflows.results import (
     ActionResult,
     ClusterResult,
@@ -139,6 +141,18 @@ class WorldUseCases(UseCases):
     def status(self, run: Run) -> ClusterResult:
         self._world.calls.append(("status",))
         return self._result("StatusResult", run)
+
+    def doctor(
+        self, spec: ClusterSpec, settings: Settings, open_run: Callable[[], Run], spec_arguments: list[str]
+    ) -> DoctorResult:
+        self._world.calls.append(("doctor", *spec_arguments))
+        check = Check("cluster", "found" if self._world.foreign else "ok", f"`{open_run().spec.name}`")
+        finding = Finding("NotOurs", "somebody else made it", f"cluster {spec.name}", command="aks-wasm status")
+        return DoctorResult((check,), (finding,) if self._world.foreign else ())
+
+    def doctor_of(self, access: ClusterAccess) -> DoctorResult:
+        self._world.calls.append(("doctor_of", *access.arguments()))
+        return DoctorResult((), ())
 
     def feature(self, run: Run, verb: str) -> ActionResult:
         if verb != "show":

@@ -103,7 +103,18 @@ def test_help_fits_80_columns_and_says_of_each_command_what_its_own_help_says(cl
 
 
 def test_every_command_is_there_and_no_other() -> None:
-    assert set(COMMANDS) == {"up", "plan", "down", "status", "kubeconfig", "kube-token", "schema", "version", *NOUNS}
+    assert set(COMMANDS) == {
+        "up",
+        "plan",
+        "down",
+        "status",
+        "doctor",
+        "kubeconfig",
+        "kube-token",
+        "schema",
+        "version",
+        *NOUNS,
+    }
 
 
 @pytest.mark.parametrize("noun", NOUNS)
