@@ -34,7 +34,9 @@ class Aftermath:
     @classmethod
     def of(cls, app: AppContext, error: AksWasmError) -> Aftermath:
         """Look once more at what is there, when something may have been made and the provider can be asked."""
-        worth_it = app.command == "up" and bool(app.steps.records()) and not isinstance(error, NotAllowed | Unreachable)
+        near = app.current is not None and not app.current.provider.info.costs_money  # it was not what did not answer
+        mute = isinstance(error, NotAllowed | Unreachable) and not near
+        worth_it = app.command == "up" and bool(app.steps.records()) and not mute
         return cls(app, error, _observe(app) if worth_it else None)
 
     def text(self) -> str:

@@ -162,8 +162,8 @@ def test_when_nobody_can_look_the_steps_that_are_done_are_told(cli: CommandLine)
 
 
 def test_an_endpoint_that_does_not_answer_is_not_asked_again(cli: CommandLine) -> None:
-    cli.world.trouble = Unreachable("nothing answers")
-    assert "what exists" not in cli("up").stderr
+    cli.world.trouble, cli.world.costs_money = Unreachable("nothing answers"), True
+    assert "what exists" not in cli("up", "--yes").stderr
 
 
 def test_a_spec_that_is_off_makes_nothing_and_lists_every_problem(cli: CommandLine) -> None:
@@ -215,8 +215,9 @@ def test_status_watch_redraws_a_terminal_and_refuses_documents(cli: CommandLine)
     assert cli("status", "--watch", "-o", "json").exit_code == 2
 
 
-def test_a_failed_up_that_left_nothing_has_nothing_to_clean_up(cli: CommandLine) -> None:
-    cli.world.trouble = NoCapacity("no room")
+@pytest.mark.parametrize("trouble", [NoCapacity("no room"), Unreachable("kind cannot be fetched")])
+def test_a_failed_up_that_left_nothing_has_nothing_to_clean_up(cli: CommandLine, trouble: AksWasmError) -> None:
+    cli.world.trouble = trouble
 
     def clean_up() -> None:
         cli.world.exists = False
