@@ -13,6 +13,7 @@ import urllib3
 from kubernetes.client import ApiClient
 from kubernetes.client.exceptions import ApiException
 
+from aks_wasm.errors import ServiceError
 from aks_wasm.kube.connection import open_connection
 from aks_wasm.kube.errors import NOT_FOUND, from_status, unreachable
 from aks_wasm.kube.kinds import KINDS
@@ -27,7 +28,10 @@ _JSON = "application/json"
 _APPLY_PATCH = "application/apply-patch+yaml"
 _MERGE_PATCH = "application/merge-patch+json"
 
+_TOO_OLD = ("KubernetesExpired", "KubernetesGone")  # what a page that was waited for too long is answered, with 410
+
 Manifest = dict[str, Any]
+Items = list[Manifest]
 
 
 @dataclass(frozen=True)
@@ -103,21 +107,28 @@ class KubeClient:
             labels: A label selector.
             fields: A field selector.
         """
-        query = {"limit": str(_PAGE)}
-        if labels:
-            query["labelSelector"] = labels
-        if fields:
-            query["fieldSelector"] = fields
-        objects: list[Manifest] = []
+        query = {"labelSelector": labels, "fieldSelector": fields}
+        given = {key: value for key, value in query.items() if value}
+        path, doing = KINDS[kind].path(namespace), f"list {kind}s"
+        try:
+            items = self._pages(path, doing, given | {"limit": str(_PAGE)})
+        except ServiceError as error:
+            if error.code not in _TOO_OLD:
+                raise
+            items = self._pages(path, doing, given)  # as client-go does: the whole list at once can't grow old
+        # Items of a list come without these two; manifests that are compared carry them.
+        head = {"apiVersion": KINDS[kind].api_version, "kind": kind}
+        return [head | item for item in items]
+
+    def _pages(self, path: str, doing: str, query: dict[str, str]) -> Items:
+        items: list[Manifest] = []
         while True:
-            page = self._json(_Call("GET", KINDS[kind].path(namespace), f"list {kind}s", query))
-            # Items of a list come without these two; manifests that are compared carry them.
-            head = {"apiVersion": KINDS[kind].api_version, "kind": kind}
-            objects += [head | item for item in page.get("items") or ()]
+            page = self._json(_Call("GET", path, doing, query))
+            items += page.get("items") or ()
             token = page.get("metadata", {}).get("continue")
             if not token:
-                return objects
-            query["continue"] = token
+                return items
+            query = query | {"continue": token}
 
     def apply(self, manifest: Mapping[str, Any], *, dry_run: bool = False, version: str | None = None) -> Manifest:
         """Create the object or bring it to what the manifest says, by server-side apply; return it.

@@ -89,6 +89,28 @@ def test_labels_are_set_and_removed_and_other_fields_stay(client: KubeClient) ->
     assert found["data"] == {"a": "1", "b": "2"}
 
 
+def test_a_list_whose_next_page_has_grown_too_old_is_taken_at_once(
+    client: KubeClient, api: RunningApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aks_wasm.kube.client._PAGE", 2)
+    for number in range(5):
+        client.apply(config_map(f"old-{number}") | {"metadata": {"name": f"old-{number}", "namespace": "default"}})
+    oldest = [0]
+    monkeypatch.setattr(type(api.store.log), "oldest", property(lambda _log: oldest[0]))
+    first = client._json
+
+    def then_time_passes(call: Any) -> Any:
+        page = first(call)
+        oldest[0] = 10**6
+        return page
+
+    monkeypatch.setattr(client, "_json", then_time_passes)
+    start = len(api.requests)
+    found = client.list("ConfigMap", namespace="default")
+    assert {f"old-{number}" for number in range(5)} <= {item["metadata"]["name"] for item in found}
+    assert [status for _, _, status in api.requests[start:]] == [200, 410, 200]
+
+
 def test_annotations_are_set_and_removed(client: KubeClient) -> None:
     client.apply(config_map("marked"))
     client.annotate("ConfigMap", "marked", {"a.dev/one": "1", "a.dev/two": "2"}, "default")
