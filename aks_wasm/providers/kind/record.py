@@ -66,10 +66,14 @@ def from_manifest(document: Mapping[str, Any]) -> Record:
     pools = json.loads(data.get("pools") or "[]")
     return Record(
         tags=json.loads(data.get("tags") or "{}"),
-        pools=tuple(
-            NodePoolRequest(**{k: tuple(v) if isinstance(v, list) else v for k, v in pool.items()}) for pool in pools
-        ),
+        pools=tuple(_pool(pool) for pool in pools),
     )
+
+
+def _pool(document: Document) -> NodePoolRequest:
+    """JSON knows no tuples."""
+    fields: Document = {key: tuple(value) if isinstance(value, list) else value for key, value in document.items()}
+    return NodePoolRequest(**fields)
 
 
 def node_count(request: NodePoolRequest) -> int:
