@@ -125,6 +125,12 @@ SAYINGS = (
         "the application wants more than its shim has",
     ),
     _saying(
+        # runwasi's shims, for an entrypoint that is no module and no program either.
+        "ImageNotForShim",
+        r"executor can't handle spec",
+        "the shim finds nothing in the image that it can run",
+    ),
+    _saying(
         "WasmTrap",
         r"wasm trap: (?P<trap>[^\n]+)|error while executing at wasm backtrace",
         "the module trapped",

@@ -26,13 +26,14 @@ from aks_wasm.workflows.doctor.view import View
 
 _ACR = ".azurecr."
 _UNPULLED = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
-_PULL_CODES = ("ImageNotUnpacked", "NoMatchForPlatform", "ContentMissing", "RegistryDenied", "RegistryUnreachable")
+_REGISTRY_CODES = ("RegistryDenied", "RegistryUnreachable")
+_PULL_CODES = ("ImageNotUnpacked", "NoMatchForPlatform", "ContentMissing", "ImageNotForShim", *_REGISTRY_CODES)
 
 
 def unusable_images(view: View) -> Iterator[Finding]:
     """Find images that a node cannot pull or unpack, for a known reason."""
     for complaint, heard in view.heard(*_PULL_CODES):
-        if heard.code in ("RegistryDenied", "RegistryUnreachable") and not _waits_for_image(complaint.pod):
+        if heard.code in _REGISTRY_CODES and not _waits_for_image(complaint.pod):
             continue
         image = _image_of(complaint.pod)
         message, demand, command = _EXPLAINED[heard.code](view, complaint.pod, image)
@@ -55,6 +56,12 @@ def _no_match(view: View, pod: Manifest, image: str) -> tuple[str, int, str]:
     arch = arch_of(view.nodes.get(node_of(pod) or "", {"metadata": {}})) or "amd64"
     message = f"`{image}` has nothing for linux/{arch} nor `wasi/wasm` in a form that this containerd takes"
     return message, 37, _packaged(view, pod, image, arch)
+
+
+def _not_for_shim(view: View, pod: Manifest, image: str) -> tuple[str, int, str]:
+    shim = shim_of(view.handler_of(pod) or "") or "its shim"
+    message = f"`{shim}` finds nothing in `{image}` that it can run: its entrypoint is no module"
+    return message, 37, _packaged(view, pod, image, arch_of(view.nodes.get(node_of(pod) or "", {"metadata": {}})))
 
 
 def _content_missing(view: View, pod: Manifest, image: str) -> tuple[str, int, str]:
@@ -90,6 +97,7 @@ def _unreachable(view: View, _pod: Manifest, image: str) -> tuple[str, int, str]
 _EXPLAINED = {
     "ImageNotUnpacked": _not_unpacked,
     "NoMatchForPlatform": _no_match,
+    "ImageNotForShim": _not_for_shim,
     "ContentMissing": _content_missing,
     "RegistryDenied": _denied,
     "RegistryUnreachable": _unreachable,

@@ -67,7 +67,7 @@ def _why_ended(view: View, pod: Manifest, status: Manifest, ended: Mapping[str, 
     seen = f"{name} ended with exit code {ended['exitCode']}, reason {ended.get('reason')}"
     log = logs(view, pod, previous="terminated" not in (status.get("state") or {}))
     match heard.code if heard else None:
-        case "ExecFormatError":
+        case "ExecFormatError" | "ImageNotForShim" | "ContentMissing" | "NoMatchForPlatform" | "ImageNotUnpacked":
             return None  # told where images are
         case "AppNewerThanShim":
             words = _skew(heard.found if heard else {})
