@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from aks_wasm.emulator.faults import Faults
+from aks_wasm.emulator.fleet import Fleet
 from aks_wasm.emulator.identity import TokenAuthority
 from aks_wasm.emulator.journal import Journal
 from aks_wasm.emulator.local import LocalClusters, NoSuchCluster
@@ -28,6 +29,7 @@ class Controlled:
 
     Attributes:
         token: What a request must bear.
+        fleet: All clusters, those behind ARM too.
         status: The status document of now.
         stop: Asks the daemon to end.
         incoming: Where image archives land on their way in.
@@ -35,6 +37,7 @@ class Controlled:
 
     token: str
     clusters: LocalClusters
+    fleet: Fleet
     faults: Faults
     identities: TokenAuthority
     journal: Journal
@@ -65,6 +68,7 @@ def control_application(controlled: Controlled) -> web.Application:
             web.post("/faults", routes.add_fault),
             web.delete("/faults", routes.clear_faults),
             web.delete("/faults/{id}", routes.remove_fault),
+            web.post("/nodes/{name}/replace", routes.replace_node),
             web.get("/clusters", routes.list_clusters),
             web.put("/clusters/{name}", routes.put_cluster),
             web.get("/clusters/{name}", routes.get_cluster),
@@ -111,6 +115,14 @@ class _Routes:
     async def remove_fault(self, request: web.Request) -> web.Response:
         self._controlled.faults.remove(request.match_info["id"])
         return web.Response(status=HTTPStatus.NO_CONTENT)
+
+    async def replace_node(self, request: web.Request) -> web.Response:
+        name, of = request.match_info["name"], request.query.get("cluster", "")
+        for key in self._controlled.fleet.keys():  # noqa: SIM118 - a method of the fleet
+            cluster = self._controlled.fleet.get(key) if of in key else None  # local clusters' nodes share their names
+            if cluster is not None and await cluster.replace_node(name):
+                return web.Response(status=HTTPStatus.NO_CONTENT)
+        raise ControlError(HTTPStatus.NOT_FOUND, f"there is no node `{name}`")
 
     async def list_clusters(self, _request: web.Request) -> web.Response:
         return web.json_response({"clusters": self._controlled.clusters.all()})

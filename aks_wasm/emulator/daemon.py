@@ -148,6 +148,7 @@ class Daemon:
         controlled = Controlled(
             token=self._token,
             clusters=LocalClusters(documents, self._fleet),
+            fleet=self._fleet,
             faults=faults,
             identities=identities,
             journal=self.journal,

@@ -115,6 +115,10 @@ class EmulatedCluster:
         if self.running:
             await self._agents.converge(pools)
 
+    async def replace_node(self, name: str) -> bool:
+        """Put a bare machine in a node's place; return whether the cluster runs and has such a node."""
+        return self.running and await self._agents.replace(name, [_profile(pool) for pool in self._record["pools"]])
+
     def kubeconfig(
         self, *, name: str, user: str, kind: KubeconfigKind, exec_config: dict[str, Any] | None = None
     ) -> str:

@@ -50,10 +50,29 @@ class NodeAgents:
     async def converge(self, pools: Sequence[NodePoolProfile]) -> None:
         """Make nodes appear and vanish so that each pool has `count` of them; pods of a vanished node go."""
         for name in converge_nodes(self._store, pools):
-            for pod in self._store.list("pods"):
-                if pod["spec"].get("nodeName") == name:
-                    await self._drop(pod["metadata"]["uid"])
-                    self._remove(pod)
+            await self._clear(name)
+
+    async def replace(self, name: str, pools: Sequence[NodePoolProfile]) -> bool:
+        """Put a bare machine of the same name in a node's place, as a reimage or a repair does.
+
+        Args:
+            name: The node's.
+            pools: As for `converge`.
+
+        Returns:
+            Whether there was such a node.
+        """
+        if self._store.delete("nodes", name) is None:
+            return False
+        await self._clear(name)
+        await self.converge(pools)
+        return True
+
+    async def _clear(self, node: str) -> None:
+        for pod in self._store.list("pods"):
+            if pod["spec"].get("nodeName") == node:
+                await self._drop(pod["metadata"]["uid"])
+                self._remove(pod)
 
     async def run(self) -> None:
         """Run pods and balance Services until cancelled; then every container is killed."""

@@ -13,6 +13,7 @@ import yaml
 
 from aks_wasm.emulator.client import ControlClient
 from aks_wasm.errors import ServiceError, Unreachable
+from aks_wasm.kube.client import KubeClient
 
 
 @pytest.fixture
@@ -172,3 +173,23 @@ def ask(cluster_url: str, token: str, authority: Path) -> requests.Response:
     return requests.get(
         f"{cluster_url}/api", headers={"Authorization": f"Bearer {token}"}, verify=str(authority), timeout=20
     )
+
+
+def test_a_bare_machine_can_be_put_in_a_nodes_place(emulator, name, cluster):
+    def nodes():
+        text = emulator.control("GET", f"clusters/{name}/kubeconfig")
+        client = KubeClient.from_kubeconfig(text if isinstance(text, str) else yaml.safe_dump(text))
+        with closing(client):
+            client.annotate("Node", client.list("Node")[0]["metadata"]["name"], {"a": "b"})
+            return {node["metadata"]["name"]: node for node in client.list("Node")}
+
+    before = nodes()
+    old = sorted(before)[0]
+    emulator.control("POST", f"nodes/{old}/replace?cluster={name}")
+    after = nodes()
+    assert after.keys() == before.keys()
+    boots = [one[old]["status"]["nodeInfo"]["bootID"] for one in (before, after)]
+    assert boots[0] != boots[1]
+    assert after[old]["metadata"]["uid"] != before[old]["metadata"]["uid"]
+    with pytest.raises(ServiceError, match="there is no node `nothing`"):
+        emulator.control("POST", "nodes/nothing/replace")
