@@ -95,6 +95,11 @@ def endpoint_of(service: Manifest) -> str | None:
     return None
 
 
+def is_going(live: Manifest) -> bool:
+    """Return whether an object has been deleted and only its finalizers or its pods hold it: it can't be kept."""
+    return live["metadata"].get("deletionTimestamp") is not None
+
+
 def is_ready(live: Manifest) -> bool:
     """Return whether a Deployment, DaemonSet, Job, Pod or Service that was read is ready, without asking again."""
     look = _READY.get(str(live.get("kind")))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aks_wasm.kube.conditions import is_ready
+from aks_wasm.kube.conditions import is_going, is_ready
 from aks_wasm.kube.matching import matches
 from aks_wasm.plan.live import LiveObjects
 from aks_wasm.plan.plan import Plan
@@ -177,7 +177,7 @@ class _Inside:
         if manifest["kind"] in ("Namespace", "ServiceAccount", "Role", "RoleBinding"):
             return True  # not looked at; whatever else differs puts them right as well
         live = self.seen.live.find(manifest)
-        return live is not None and matches(live, manifest) and is_ready(live)
+        return live is not None and not is_going(live) and matches(live, manifest) and is_ready(live)
 
     def _images(self, runtimes: list[Step], workloads: list[Step]) -> list[Step]:
         needed = {step.workload.name for step in workloads if isinstance(step, ApplyWorkload)}

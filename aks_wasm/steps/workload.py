@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aks_wasm.errors import Refused
-from aks_wasm.kube.conditions import has_failed, wait_for, wait_gone
+from aks_wasm.kube.conditions import has_failed, is_going, wait_for, wait_gone
 from aks_wasm.kube.workloads import NAMESPACE, owned_by
 from aks_wasm.shims.labels import NAME, owned
 from aks_wasm.spec.models import Workload
@@ -51,8 +51,7 @@ class ApplyWorkload:
         for manifest in manifests:
             refuse_foreign(client, manifest, self.wanted.spec.name)
         for manifest in manifests:
-            if manifest["kind"] == "Job":
-                forget_failed(client, manifest["metadata"]["name"], context)
+            make_room(client, manifest, context)
             apply_changed(client, manifest)
         keep = {(m["kind"], m["metadata"]["name"]) for m in manifests}
         delete_objects(client, self.wanted.spec.name, self.workload.name, keep=keep)
@@ -102,12 +101,20 @@ def refuse_foreign(client: KubeClient, manifest: Manifest, owner: str) -> None:
         )
 
 
-def forget_failed(client: KubeClient, job: str, context: StepContext) -> None:
-    """Delete a job that an earlier run left failed, so that this run tries it again."""
-    live = client.get("Job", job, NAMESPACE)
-    if live is not None and has_failed(live):
-        client.delete("Job", job, NAMESPACE)
-        wait_gone(client, "Job", job, NAMESPACE, context.patience())
+def make_room(client: KubeClient, manifest: Manifest, context: StepContext) -> None:
+    """Let go what can't become what is wanted: an object that is being deleted, a job that an earlier run left failed.
+
+    What is applied to an object on its way out goes with it.
+    """
+    kind, name = manifest["kind"], manifest["metadata"]["name"]
+    live = client.get(kind, name, NAMESPACE)
+    if live is None:
+        return
+    failed = kind == "Job" and has_failed(live)
+    if failed:
+        client.delete(kind, name, NAMESPACE)
+    if failed or is_going(live):
+        wait_gone(client, kind, name, NAMESPACE, context.patience())
 
 
 def delete_objects(

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from aks_wasm.errors import AksWasmError, Interrupted, ServiceError, TimedOut, UsageError
+from aks_wasm.errors import AksWasmError, Interrupted, Refused, ServiceError, TimedOut, UsageError
 from aks_wasm.events import Warned
 from aks_wasm.kube import kubeconfig
 from aks_wasm.plan.plan import Plan
 from aks_wasm.plan.runner import run_plan
 from aks_wasm.providers.base import Observed
-from aks_wasm.providers.marks import Owned
+from aks_wasm.providers.marks import OWNER_TAG, Owned
 from aks_wasm.spec.models import ClusterSpec, Metadata
 from aks_wasm.steps.cluster import DeleteCluster
 from aks_wasm.workflows.context import Run
@@ -64,9 +64,8 @@ def down_expired(run: Run, *, wait: bool) -> ClusterResult:
     expired = _expired(run)
     deleted, steps, first = list[str](), list[StepRecord](), None
     for found in expired:
-        one = replace(run, spec=_spec_of(run, found), timeout=end - run.clock.now())
         try:
-            result = down(one, wait=wait)
+            result = down(replace(run, spec=_spec_of(run, found), timeout=end - run.clock.now()), wait=wait)
         except (Interrupted, TimedOut):
             raise
         except AksWasmError as error:
@@ -102,9 +101,22 @@ def _owned(run: Run) -> list[Owned]:
 
 
 def _spec_of(run: Run, found: Owned) -> ClusterSpec:
-    """Return a spec that names what was found and nothing more."""
+    """Return a spec that names what was found and nothing more.
+
+    Raises:
+        Refused: The mark is none that this tool writes.
+    """
     azure = run.spec.azure.model_copy(update={"resource_group": found.resource_group})
-    return run.spec.model_copy(update={"metadata": Metadata(name=found.owner), "azure": azure})
+    try:
+        metadata = Metadata(name=found.owner)
+    except ValueError as error:
+        where = f" in the resource group `{found.resource_group}`" if found.resource_group else ""
+        raise Refused(
+            f"the mark `{OWNER_TAG}: {found.owner}`{where} was not written by aks-wasm: that is no name",
+            code="ForeignMark",
+            hint="put the tag right, or delete by hand what carries it",
+        ) from error
+    return run.spec.model_copy(update={"metadata": metadata, "azure": azure})
 
 
 def _delete(run: Run, observed: Observed, *, wait: bool) -> ClusterResult:

@@ -14,6 +14,7 @@ from aks_wasm.spec.checks import find_problems
 from aks_wasm.spec.models import ClusterSpec, NodePool
 from aks_wasm.steps.node_pool import DeleteNodePool, PutNodePool
 from aks_wasm.workflows.context import Run
+from aks_wasm.workflows.modules import look_into_modules
 from aks_wasm.workflows.observe import existing_cluster
 from aks_wasm.workflows.prepare import prepare
 from aks_wasm.workflows.results import ActionResult, ListResult, camel
@@ -42,6 +43,9 @@ def add_node_pool(run: Run, pool: NodePool) -> ActionResult:
         raise SpecInvalid("the node pool", problems)
     grown = replace(run, spec=spec)
     wanted, seen = prepare(grown)
+    if any(one.route == "wasi-preview" for one in cluster.node_pools):
+        # What workloads ask of preview pools decides what is installed there; nothing else of them counts here.
+        wanted = replace(wanted, beyond_preview=look_into_modules(replace(wanted, spec=run.spec)).beyond_preview)
     plan = planner.plan_up(wanted, seen, marks(spec))
     kept = tuple(step for step in plan if not step.name.startswith("workload/"))
     _run(grown, Plan(kept))

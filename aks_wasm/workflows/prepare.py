@@ -122,8 +122,9 @@ def _provider_problems(run: Run, observed: Observed) -> list[Problem]:
             if workload.image is None
         ]
     cluster = observed.cluster
-    if cluster is not None and not cluster.running:
-        problems.append(Problem("", f"the cluster `{cluster.name}` is stopped", "start it: `az aks start`"))
+    if cluster is not None and not cluster.running and info.has_resource_groups:  # else `up` itself starts it
+        start = f"az aks start --resource-group {spec.resource_group} --name {cluster.name}"
+        problems.append(Problem("", f"the cluster `{cluster.name}` is stopped", f"start it: `{start}`"))
     return problems
 
 

@@ -17,7 +17,7 @@ from aks_wasm.providers.base import (
     Prerequisite,
     ProviderInfo,
 )
-from aks_wasm.providers.marks import OWNER_TAG, Owned, expiry
+from aks_wasm.providers.marks import OWNER_TAG, Owned, expiry, lacking
 from aks_wasm.spec.models import Arch, ClusterSpec
 from aks_wasm.waits import Patience
 from aks_wasm.wasm.archive import ImageArchive
@@ -70,8 +70,8 @@ class EmbeddedProvider:
         if document is None:
             pools = [_profile(pool) for pool in request.pools]
             self._put(spec.name, {"labels": dict(request.tags), "pools": pools, **_version(request)})
-        elif not request.tags.items() <= document["labels"].items() or not document["running"]:
-            self._put(spec.name, {"labels": {**document["labels"], **request.tags}})
+        elif (missing := lacking(document["labels"], request.tags)) or not document["running"]:
+            self._put(spec.name, {"labels": {**document["labels"], **missing}})
 
     def put_node_pool(self, spec: ClusterSpec, request: NodePoolRequest, patience: Patience) -> None:
         """Create or scale a pool.

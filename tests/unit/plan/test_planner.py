@@ -291,6 +291,18 @@ def test_a_deployment_that_was_changed_by_hand_is_put_right() -> None:
     assert names(steps) == ["image/web", "workload/web"]
 
 
+def test_what_is_being_deleted_is_not_there_any_more() -> None:
+    what = wanted("shim")
+    observed, live = converged(what)
+    key = ("Deployment", "default", "web")
+    going = copy.deepcopy(dict(live.objects[key]))
+    going["metadata"]["deletionTimestamp"] = "2026-11-22T12:00:00Z"
+    assert names(plan(what, observed, replace(live, objects={**live.objects, key: going}))) == [
+        "image/web",
+        "workload/web",
+    ]
+
+
 def test_a_workload_that_left_the_file_is_deleted() -> None:
     what = wanted()
     observed, live = converged(what)

@@ -74,6 +74,13 @@ def test_what_can_not_be_deleted_does_not_keep_the_others(clock: FakeClock, tmp_
     assert leftovers.names == ["a"]
 
 
+def test_a_mark_that_somebody_wrote_by_hand_is_told_and_keeps_nobody(clock: FakeClock, tmp_path: Path) -> None:
+    leftovers = Leftovers(clock, ["Not A Name", "b"])
+    with pytest.raises(Refused, match="`aks-wasm-owner: Not A Name` was not written by aks-wasm"):
+        down_expired(run_of(leftovers, tmp_path), wait=True)
+    assert leftovers.names == ["Not A Name"]
+
+
 @pytest.mark.parametrize("end", [Interrupted("Ctrl+C"), TimedOut("too long")])
 def test_after_an_interrupt_or_a_time_out_no_further_deletion_begins(
     clock: FakeClock, tmp_path: Path, end: AksWasmError
