@@ -138,26 +138,18 @@ class KubeClient:
         Args:
             manifest: What to apply.
             dry_run: Have it admitted and not stored.
-            version: The resourceVersion that it must still have; else the error's code is `KubernetesConflict`.
+            version: The resourceVersion that it must still have, an empty one when it must not be there yet; else the
+                error's code is `KubernetesConflict` or `KubernetesAlreadyExists`.
         """
         name = manifest["metadata"]["name"]
         path = KINDS[manifest["kind"]].path(manifest["metadata"].get("namespace"), name)
-        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
-        if dry_run:
-            query["dryRun"] = "All"
-        body = stamped(manifest)
+        query = {"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
+        body, doing = stamped(manifest), f"apply {manifest['kind']} `{name}`"
+        if version == "":
+            return self._json(_Call("POST", path.rpartition("/")[0], doing, query, body))
         if version is not None:
             body["metadata"]["resourceVersion"] = version
-        return self._json(
-            _Call(
-                "PATCH",
-                path,
-                query=query,
-                body=body,
-                content_type=_APPLY_PATCH,
-                doing=f"apply {manifest['kind']} `{name}`",
-            )
-        )
+        return self._json(_Call("PATCH", path, doing, query | {"force": "true"}, body, _APPLY_PATCH))
 
     def merge(
         self, kind: str, name: str, change: Mapping[str, Any], namespace: str | None = None, *, doing: str = "change"

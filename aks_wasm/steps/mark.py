@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from aks_wasm.providers.base import NodePoolRequest
+from aks_wasm.shims.installer.objects import namespace
 from aks_wasm.shims.labels import SYSTEM_NAMESPACE
+from aks_wasm.steps.runtime import apply_changed
 from aks_wasm.steps.step import StepContext
 
 SELECTOR_ANNOTATION = "aks-wasm.dev/node-selector"
@@ -78,6 +80,8 @@ class NoteSelector:
 
     def run(self, context: StepContext) -> str | None:
         """Write the annotation."""
+        client = context.connect()
+        apply_changed(client, namespace(context.spec.name))  # the first of the installer's objects
         note = {SELECTOR_ANNOTATION: json.dumps(dict(self.selector), sort_keys=True)}
-        context.connect().annotate("Namespace", SYSTEM_NAMESPACE, note)
+        client.annotate("Namespace", SYSTEM_NAMESPACE, note)
         return None

@@ -36,7 +36,9 @@ Pod = Mapping[str, Any]
 
 
 def wait_installed(client: KubeClient, installation: Installation, nodes: Collection[str], patience: Patience) -> None:
-    """Wait until the installer of this very content is ready on each of the nodes that is still there.
+    """Wait until the installer is ready on each of the nodes that is still there, with what it is now to put there.
+
+    That is this installation, or what another run has made of it meanwhile.
 
     Raises:
         ServiceError: It gave up on a node; the message names the node and why, the code is the script's.
@@ -44,10 +46,11 @@ def wait_installed(client: KubeClient, installation: Installation, nodes: Collec
     """
 
     def look() -> Seen[None]:
+        content = _content_now(client) or installation.content
         pods = {
             str(pod["spec"].get("nodeName")): pod
             for pod in client.list("Pod", namespace=SYSTEM_NAMESPACE, labels=f"{COMPONENT}={INSTALLER}")
-            if (pod["metadata"].get("annotations") or {}).get(CONTENT_ANNOTATION) == installation.content
+            if (pod["metadata"].get("annotations") or {}).get(CONTENT_ANNOTATION) == content
         }
         waiting = {}
         for node in _still_there(client, nodes):
@@ -81,6 +84,13 @@ def wait_marked(client: KubeClient, handlers: Iterable[str], nodes: Collection[s
         return Seen(f"{done} of {len(nodes)} nodes proved{_told(lacking)}", done=not lacking)
 
     wait_until(tolerant(look, patience.clock), what="the proof of the nodes", patience=patience, hint=_HINT)
+
+
+def _content_now(client: KubeClient) -> str | None:
+    live = client.get("DaemonSet", INSTALLER, SYSTEM_NAMESPACE)
+    if live is None:
+        return None
+    return (live["spec"]["template"]["metadata"].get("annotations") or {}).get(CONTENT_ANNOTATION)
 
 
 def _still_there(client: KubeClient, nodes: Collection[str]) -> list[str]:

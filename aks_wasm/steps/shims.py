@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Manifest = dict[str, Any]
 Nodes = Callable[[], tuple[str, ...]]
-_CONFLICT = "KubernetesConflict"
+_CONFLICT, _THERE = "KubernetesConflict", "KubernetesAlreadyExists"
 _TRIES = 5  # when others write the list at the same moment
 
 
@@ -102,12 +102,12 @@ class ChangeShims:
             installation = self.change.installation(owner, present, self.taints)
             try:
                 for manifest in (*installation.manifests(), *installation.runtime_classes()):
-                    if is_list(manifest) and present.version is not None and not is_so(client, manifest):
-                        client.apply(manifest, version=present.version)
+                    if is_list(manifest) and not is_so(client, manifest):
+                        client.apply(manifest, version=present.version or "")
                     else:
                         apply_changed(client, manifest)
             except ServiceError as error:
-                if error.code != _CONFLICT:
+                if error.code not in (_CONFLICT, _THERE):
                     raise
                 continue
             return installation

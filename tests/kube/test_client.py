@@ -54,7 +54,11 @@ def test_an_object_that_somebody_else_has_written_since_is_left_alone_when_asked
     with pytest.raises(ServiceError) as caught:
         client.apply(config_map("guarded", a="3"), version=read)
     assert caught.value.code == "KubernetesConflict"
+    with pytest.raises(ServiceError) as caught:
+        client.apply(config_map("guarded", a="3"), version="")
+    assert caught.value.code == "KubernetesAlreadyExists"
     assert (client.get("ConfigMap", "guarded", "default") or {})["data"] == {"a": "2"}
+    assert client.apply(config_map("guarded-new", a="1"), version="")["data"] == {"a": "1"}
 
 
 def test_fields_of_other_managers_are_taken_over(client: KubeClient, api: RunningApi) -> None:

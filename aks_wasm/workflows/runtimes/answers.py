@@ -130,7 +130,9 @@ class RuntimeResult:
         if any(step.state == "planned" for step in self.steps):
             return [Table(("STEP", "WHAT IT DOES"), tuple((step.name, step.summary) for step in self.steps))]
         if not self.proofs:
-            return [Table(("SHIM", "VERSION", "HANDLER"), tuple(tuple(shim.values()) for shim in self.shims))]
+            shown = self.facts.get("removed") if self.kind == "RuntimeRemoval" else self.shims
+            title = "Removed" if self.kind == "RuntimeRemoval" else None
+            return [Table(("SHIM", "VERSION", "HANDLER"), tuple(tuple(shim.values()) for shim in shown or ()), title)]
         failed = [proof for proof in self.proofs if proof.result != "ok"]
         columns = ("NODE", "ARCH", "RUNTIME", "CONTAINERD", "SECONDS", "RESULT")
         tables = [Table(columns, tuple(_row(proof) for proof in self.proofs))]
@@ -140,10 +142,12 @@ class RuntimeResult:
         return tables
 
     def names(self) -> list[str]:
-        """Return `node/NAME/HANDLER` of each proof, else `runtime/HANDLER` of each shim."""
+        """Return `node/NAME/HANDLER` of each proof, else `runtime/HANDLER` of each shim, or the planned steps."""
+        if any(step.state == "planned" for step in self.steps):
+            return [step.name for step in self.steps]
         if self.proofs:
             return [f"node/{proof.node}/{proof.handler}" for proof in self.proofs]
-        return [f"runtime/{shim['handler']}" for shim in self.shims]
+        return [f"runtime/{shim['handler']}" for shim in (*self.shims, *self.facts.get("removed", ()))]
 
 
 def _row(proof: Proof) -> tuple[str, ...]:

@@ -93,15 +93,18 @@ def _take_back(site: Site, change: Change, present: Present, error: BaseExceptio
         return
     try:
         live = look_at_installer(site.run.connect(), site.run.spec.name)
-        if {shim.handler for shim in added} & {shim.handler for shim in live.shims}:
-            steps = removal_steps(site, live, added, everything=len(added) == len(live.shims))
-            outcome = run_plan(Plan(tuple(steps)), site.run.step_context())
-            if outcome.error is not None:
-                raise outcome.error
+        listed = {shim.handler for shim in live.shims}
+        going = tuple(shim for shim in added if shim.handler in listed)
+        first = not present.there and len(going) == len(listed)
+        if not going and not first:
+            return
+        outcome = run_plan(Plan(tuple(removal_steps(site, live, going, everything=first))), site.run.step_context())
+        if outcome.error is not None:
+            raise outcome.error
     except AksWasmError as second:
         site.run.emit(Warned(f"{_named(added)} could not be taken off the nodes again: {second.message}"))
     else:
-        site.run.emit(Warned(f"{_named(added)} was taken off the nodes again"))
+        site.run.emit(Warned("what this run had made was deleted again"))
 
 
 def change_of(site: Site, asked: Asked, options: InstallOptions, present: Present) -> Change:

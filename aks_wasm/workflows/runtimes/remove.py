@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from aks_wasm.errors import UsageError
 from aks_wasm.events import Warned
 from aks_wasm.kube.runtime_users import User, users_of
+from aks_wasm.kube.workloads import owned_by
 from aks_wasm.plan.plan import Plan
 from aks_wasm.plan.runner import run_plan
 from aks_wasm.shims.catalogue import Shim
 from aks_wasm.shims.installed import Change, Present
 from aks_wasm.shims.labels import SYSTEM_NAMESPACE
+from aks_wasm.shims.runtime_class import probe_class_name
 from aks_wasm.steps.shims import ChangeShims, look_at_installer
 from aks_wasm.steps.step import Step
 from aks_wasm.steps.withdraw import RemoveInstaller, WithdrawClasses, refuse_used
@@ -58,7 +60,7 @@ def remove(site: Site, words: Sequence[str], *, everything: bool, dry_run: bool)
 def removal_steps(site: Site, present: Present, going: Sequence[Shim], *, everything: bool) -> list[Step]:
     """Return what takes shims off the nodes, in an order in which it may be cut off anywhere and done again."""
     client = site.run.connect()
-    handlers = tuple(shim.handler for shim in going)
+    handlers = tuple(sorted({shim.handler for shim in going} | (set(_left_over(site)) if everything else set())))
     steps: list[Step] = [WithdrawClasses(handlers)] if handlers else []
     marked = tuple(name_of(node) for node in client.list("Node") if is_marked(node))
     if present.there:
@@ -72,6 +74,14 @@ def removal_steps(site: Site, present: Present, going: Sequence[Shim], *, everyt
         steps.append(RemoveInstaller(depends_on=("shims", "runtime-classes")))
     before = tuple(step.name for step in steps)
     return [*steps, *site.unmarking(handlers, everything=everything, after=before)]
+
+
+def _left_over(site: Site) -> list[str]:
+    """Return the handlers of our RuntimeClasses, those that a list which is gone no longer names among them."""
+    listed = site.run.connect().list("RuntimeClass", labels=owned_by(site.run.spec.name))
+    return [
+        str(live["handler"]) for live in listed if name_of(live) in (live["handler"], probe_class_name(live["handler"]))
+    ]
 
 
 def _named(present: Present, words: Sequence[str]) -> tuple[Shim, ...]:
