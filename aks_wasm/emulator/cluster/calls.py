@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import yaml
 from aiohttp import web
 
-from aks_wasm.emulator.cluster import protobuf
+from aks_wasm.emulator.cluster import json_bodies, protobuf
 from aks_wasm.emulator.cluster.authentication import User
 from aks_wasm.emulator.cluster.authorization import Attributes
 from aks_wasm.emulator.cluster.kinds import Kind
@@ -98,7 +97,7 @@ def parsed(content: bytes, *, as_yaml: bool) -> Tree:
         BadRequest: It is neither, or not an object.
     """
     try:
-        value = yaml.load(content, _YAML_LOADER) if as_yaml else json.loads(content)  # noqa: S506 - it is safe
+        value = yaml.load(content, _YAML_LOADER) if as_yaml else json_bodies.read(content)  # noqa: S506 - it is safe
     except (ValueError, yaml.YAMLError) as error:
         raise BadRequest(f"the object provided is unrecognized: couldn't get version/kind; {error}") from error
     if not isinstance(value, dict):

@@ -8,7 +8,7 @@ from aks_wasm.emulator.cluster.causes import Cause, forbidden, invalid
 from aks_wasm.emulator.cluster.kinds import Kind
 from aks_wasm.emulator.cluster.trees import Tree, copied, dig
 
-_FIXED = "field is immutable"
+FIXED = "field is immutable"
 _RBAC = "rbac.authorization.k8s.io"
 _POD_MAY_CHANGE = (
     "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
@@ -44,7 +44,16 @@ def restrict(kind: Kind, subresource: str, old: Tree, new: Tree) -> None:
 def problems(kind: Kind, old: Tree, new: Tree) -> list[Cause]:
     """Return what an update changes that it may not."""
     check = _CHECKS.get(kind.stored_as)
-    return [] if check is None else list(check(old, new))
+    return [*_finalizers(old, new), *(check(old, new) if check is not None else ())]
+
+
+def _finalizers(old: Tree, new: Tree) -> Iterator[Cause]:
+    before, after = (obj["metadata"].get("finalizers") or () for obj in (old, new))
+    added = sorted(set(after) - set(before))
+    if added and "deletionTimestamp" in old["metadata"]:
+        listed = ", ".join(f'"{name}"' for name in added)
+        why = "no new finalizers can be added if the object is being deleted, found new finalizers"
+        yield forbidden("metadata.finalizers", f"{why} []string{{{listed}}}")
 
 
 def _unchanged(*paths: str) -> Callable[[Tree, Tree], Iterator[Cause]]:
@@ -52,7 +61,7 @@ def _unchanged(*paths: str) -> Callable[[Tree, Tree], Iterator[Cause]]:
         for path in paths:
             before, after = dig(old, *path.split(".")), dig(new, *path.split("."))
             if before != after:
-                yield invalid(path, after, _FIXED)
+                yield invalid(path, after, FIXED)
 
     return check
 
@@ -96,11 +105,11 @@ def _job(old: Tree, new: Tree) -> Iterator[Cause]:
     yield from _unchanged("spec.selector", "spec.completionMode", "spec.podFailurePolicy")(old, new)
     before, after = old["spec"], new["spec"]
     if before.get("completions") != after.get("completions") and before.get("completionMode") != "Indexed":
-        yield invalid("spec.completions", after.get("completions"), _FIXED)
+        yield invalid("spec.completions", after.get("completions"), FIXED)
     # A suspended Job that never started may still be steered to other nodes.
     steerable = before.get("suspend") and not dig(old, "status", "startTime")
     if before.get("template") != after.get("template") and not steerable:
-        yield invalid("spec.template", after.get("template"), _FIXED)
+        yield invalid("spec.template", after.get("template"), FIXED)
 
 
 def _held_data(old: Tree, new: Tree) -> Iterator[Cause]:

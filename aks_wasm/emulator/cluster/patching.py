@@ -14,6 +14,7 @@ from aks_wasm.emulator.cluster.causes import invalid
 from aks_wasm.emulator.cluster.context import ApiContext
 from aks_wasm.emulator.cluster.decoding import WrongType, decoded
 from aks_wasm.emulator.cluster.field_paths import MissingKey
+from aks_wasm.emulator.cluster.immutability import FIXED
 from aks_wasm.emulator.cluster.options import APPLY_MEDIA, WriteOptions
 from aks_wasm.emulator.cluster.patch_json import json_patched, merge_patched
 from aks_wasm.emulator.cluster.patch_strategic import strategic_patched
@@ -66,7 +67,7 @@ def _patch(write: Write, old: Tree, media: str, content: bytes) -> Tree:
     try:
         read = decoded(node_of(call.kind), changed, loose=call.kind.definition is not None)
     except WrongType as error:
-        raise BadRequest(f"error decoding patched object: {error}") from error
+        raise Invalid("", "", [invalid("patch", json.dumps(changed), str(error))]) from error
     if read.unknown and write.options.validation != "Ignore":
         told = [f'unknown field "{path}"' for path in read.unknown]
         if write.options.validation == "Strict":
@@ -77,6 +78,9 @@ def _patch(write: Write, old: Tree, media: str, content: bytes) -> Tree:
     fill_custom(call.kind, read.obj)
     new = conversion.inward(call.kind, read.obj)
     _check_name(call, new)
+    uid = metadata(new).get("uid")
+    if uid not in {None, "", old["metadata"]["uid"]}:
+        raise Invalid(call.kind.kind, call.name, [invalid("metadata.uid", uid, FIXED)], group=call.kind.group)
     return update_object(write, old, new)
 
 

@@ -40,14 +40,15 @@ async def log(context: ApiContext, call: Call) -> web.StreamResponse:
     Raises:
         NotFound: There is no such pod.
         BadRequest: It has several containers or not that one, or there is no log.
+        Invalid: An option can't be.
     """
     pod = _found(context, call)
     container = _container(pod, call.text("container"))
+    tail_lines = _tail_lines(call)
+    if not dig(pod, "spec", "nodeName"):
+        return web.Response(status=204, headers=answers.standard_headers())
     response = web.StreamResponse(headers=answers.standard_headers())
     response.content_type = "text/plain"
-    if not dig(pod, "spec", "nodeName"):
-        await response.prepare(call.request)
-        return response
     try:
         lines = context.logs.open_log(
             call.namespace or "",
@@ -55,7 +56,7 @@ async def log(context: ApiContext, call: Call) -> web.StreamResponse:
             container,
             follow=call.flag("follow"),
             previous=call.flag("previous"),
-            tail_lines=call.number("tailLines"),
+            tail_lines=tail_lines,
             since_seconds=_since(call),
             timestamps=call.flag("timestamps"),
             limit_bytes=call.number("limitBytes"),
@@ -64,6 +65,13 @@ async def log(context: ApiContext, call: Call) -> web.StreamResponse:
     except LogUnavailable as error:
         raise BadRequest(str(error)) from error
     return response
+
+
+def _tail_lines(call: Call) -> int | None:
+    asked = call.number("tailLines")
+    if asked is not None and asked < 0:
+        raise Invalid("PodLogOptions", call.name, [invalid("tailLines", asked, "must be greater than or equal to 0")])
+    return asked
 
 
 def _since(call: Call) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from aks_wasm.emulator.cluster import custom_schemas, names
-from aks_wasm.emulator.cluster.causes import Cause, duplicate, invalid, not_supported, required
+from aks_wasm.emulator.cluster.causes import Cause, duplicate, forbidden, invalid, not_supported, required
 from aks_wasm.emulator.cluster.kinds import Kind
 from aks_wasm.emulator.cluster.trees import Tree, dig
 from aks_wasm.emulator.cluster.validation_pods import pod_problems, template_problems, toleration_problems
@@ -18,6 +18,7 @@ from aks_wasm.emulator.cluster.validation_workloads import (
 )
 
 _RBAC = "rbac.authorization.k8s.io"
+_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
 _NAME_CHECKS: Mapping[str, names.NameCheck] = {
     "namespaces": names.label,
     "services": names.label_1035,
@@ -48,13 +49,20 @@ def _metadata_problems(kind: Kind, obj: Tree) -> Iterator[Cause]:
     for key in meta.get("annotations") or {}:
         for why in names.qualified(key.lower()):
             yield invalid("metadata.annotations", key, why)
-    for finalizer in meta.get("finalizers") or ():
-        for why in names.qualified(finalizer):
-            yield invalid("metadata.finalizers", finalizer, why)
+    yield from _finalizer_problems(kind, meta.get("finalizers") or [])
     for index, owner in enumerate(meta.get("ownerReferences") or ()):
         for name in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(name):
                 yield invalid(f"metadata.ownerReferences[{index}].{name}", "", "must not be empty")
+
+
+def _finalizer_problems(kind: Kind, finalizers: list[str]) -> Iterator[Cause]:
+    for index, finalizer in enumerate(finalizers):
+        for why in names.qualified(finalizer):
+            yield invalid("metadata.finalizers", finalizer, why)
+        if "/" not in finalizer and finalizer not in _FINALIZERS and kind.definition is None:
+            why = "name is neither a standard finalizer name nor is it fully qualified"
+            yield invalid(f"metadata.finalizers[{index}]", finalizer, why)
 
 
 def label_problems(meta: Tree, place: str) -> Iterator[Cause]:
@@ -80,6 +88,8 @@ def _service_problems(obj: Tree) -> Iterator[Cause]:
     for index, port in enumerate(ports):
         place = f"spec.ports[{index}]"
         yield from _port_problems(port, place, named=len(ports) > 1)
+        if port.get("nodePort") and spec["type"] == "ClusterIP":
+            yield forbidden(f"{place}.nodePort", "may not be used when `type` is 'ClusterIP'")
         for field, value in (("name", port.get("name")), ("", (port.get("port"), port.get("protocol")))):
             if value and (field, value) in seen:
                 yield duplicate(f"{place}.{field}".rstrip("."), port[field] if field else port)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from aks_wasm.emulator.cluster.causes import Cause, invalid, not_supported, required
@@ -10,6 +11,8 @@ from aks_wasm.emulator.cluster.trees import Tree, dig
 from aks_wasm.emulator.cluster.validation_pods import template_problems
 
 _ALWAYS = ("Always",)
+_DAEMONS_ROLL = "spec.updateStrategy.rollingUpdate"
+_PERCENT = re.compile("[0-9]+%")
 
 
 def deployment_problems(obj: Tree) -> Iterator[Cause]:
@@ -25,6 +28,7 @@ def deployment_problems(obj: Tree) -> Iterator[Cause]:
         why = "may not be specified when strategy `type` is 'Recreate'"
         yield Cause("spec.strategy.rollingUpdate", "FieldValueForbidden", f"Forbidden: {why}")
     rolling = dig(spec, "strategy", "rollingUpdate") or {}
+    yield from _share_problems(rolling, "spec.strategy.rollingUpdate")
     if all(rolling.get(name) in {0, "0%"} for name in ("maxUnavailable", "maxSurge")):
         why = "may not be 0 when `maxSurge` is 0"
         yield invalid("spec.strategy.rollingUpdate.maxUnavailable", rolling["maxUnavailable"], why)
@@ -41,6 +45,7 @@ def daemon_set_problems(obj: Tree) -> Iterator[Cause]:
     """Yield what is wrong with a DaemonSet."""
     yield from _not_negative(obj["spec"], "minReadySeconds", "revisionHistoryLimit")
     yield from _selector_problems(obj["spec"], "daemonset")
+    yield from _share_problems(dig(obj["spec"], "updateStrategy", "rollingUpdate") or {}, _DAEMONS_ROLL)
     yield from template_problems(obj["spec"], "spec.template", _ALWAYS)
 
 
@@ -64,6 +69,17 @@ def job_problems(obj: Tree) -> Iterator[Cause]:
     if spec.get("template") and not selects(spec.get("selector"), dig(spec, "template", "metadata", "labels")):
         yield _mismatch(spec)
     yield from template_problems(spec, "spec.template", ("OnFailure", "Never"))
+
+
+def _share_problems(rolling: Tree, place: str) -> Iterator[Cause]:
+    for name in ("maxUnavailable", "maxSurge"):
+        share = rolling.get(name)
+        if isinstance(share, str) and not _PERCENT.fullmatch(share):
+            why = "a valid percent string must be a numeric string followed by an ending '%'"
+            told = f"{why} (e.g. '1%',  or '93%', regex used for validation is '{_PERCENT.pattern}')"
+            yield invalid(f"{place}.{name}", share, told)
+        elif isinstance(share, int) and share < 0:
+            yield invalid(f"{place}.{name}", share, "must be greater than or equal to 0")
 
 
 def _not_negative(spec: Tree, *fields: str) -> Iterator[Cause]:

@@ -49,14 +49,15 @@ class Write:
             BadRequest: It is of another kind or namespace, a type is wrong, or strictness forbids a field.
         """
         kind = self.call.kind
+        twice = [f'duplicate field "{path}"' for path in getattr(obj, "duplicates", ())]
         obj = {"apiVersion": kind.api_version, "kind": kind.kind, **obj}
         _check_kind(self.call, obj)
         try:
             read = decoded(node_of(kind), obj, loose=kind.definition is not None)
         except WrongType as error:
             raise BadRequest(self._cannot(str(error))) from error
-        if read.unknown and self.options.validation != "Ignore":
-            told = [f'unknown field "{path}"' for path in read.unknown]
+        told = twice + [f'unknown field "{path}"' for path in read.unknown]
+        if told and self.options.validation != "Ignore":
             if self.options.validation == "Strict":
                 raise BadRequest(self._cannot("strict decoding error: " + ", ".join(told)))
             self.warnings += told
