@@ -121,21 +121,35 @@ def test_500_pods_take_a_handful_of_requests(api: RunningApi, tmp_path: Path) ->
     assert len(api.requests) - before < 20
 
 
-def test_an_expired_way_in_is_an_error_and_no_finding(api: RunningApi, tmp_path: Path) -> None:
-    path = tmp_path / "config"
-    path.write_text(api.kubeconfig(user={"token": "bad"}))
-    context = AppContext(Settings.from_environment({"AKS_WASM_HOME": str(tmp_path)}))
+def as_user(api: RunningApi, folder: Path, token: str) -> tuple[int, dict[str, Any]]:
+    path = folder / "config"
+    path.write_text(api.kubeconfig(user={"token": token}))
+    context = AppContext(Settings.from_environment({"AKS_WASM_HOME": str(folder)}))
     result = CliRunner().invoke(app, ["doctor", "--kubeconfig", str(path), "-o", "json"], obj=context)
-    assert result.exit_code == 3
-    assert json.loads(result.stdout)["error"]["code"] == "KubernetesUnauthorized"
+    return result.exit_code, json.loads(result.stdout)
+
+
+@pytest.mark.parametrize(("token", "code"), [("bad", "KubernetesUnauthorized"), ("poor", "KubernetesForbidden")])
+def test_a_cluster_that_may_not_be_looked_into_is_an_error_and_never_well(
+    api: RunningApi, tmp_path: Path, token: str, code: str
+) -> None:
+    exit_code, told = as_user(api, tmp_path, token)
+    assert (exit_code, told["error"]["code"]) == (3, code)
 
 
 def test_what_may_not_be_read_is_told_and_the_rest_is_looked_at(api: RunningApi, tmp_path: Path) -> None:
-    path = tmp_path / "config"
-    path.write_text(api.kubeconfig(user={"token": "poor"}))
-    context = AppContext(Settings.from_environment({"AKS_WASM_HOME": str(tmp_path)}))
-    result = CliRunner().invoke(app, ["doctor", "--kubeconfig", str(path), "-o", "json"], obj=context)
-    unread = [check for check in json.loads(result.stdout)["checks"] if check["name"] == "read Pod"]
-    assert len(unread) == 1
-    assert unread[0]["state"] == "skipped"
-    assert "forbidden" in unread[0]["about"]
+    put(api, DEMANDS[28][1]())
+    groups = {"": ["nodes", "pods", "pods/log", "events"], "node.k8s.io": ["runtimeclasses"]}
+    rules = [{"apiGroups": [group], "resources": names, "verbs": ["get", "list"]} for group, names in groups.items()]
+    about = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": "looker"}}
+    subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "bob"}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "looker"}
+    with client_of(api) as client:
+        client.apply({**about, "kind": "ClusterRole", "rules": rules})
+        client.apply({**about, "kind": "ClusterRoleBinding", "subjects": [subject], "roleRef": role})
+    exit_code, told = as_user(api, tmp_path, "poor")
+    assert exit_code == 1
+    assert [one["code"] for one in told["findings"]] == ["NoRuntime"]
+    unread = {check["name"]: check["about"] for check in told["checks"] if check["name"].startswith("read ")}
+    assert {"read DaemonSet", "read Job", "read Namespace"} <= set(unread)
+    assert "forbidden" in unread["read DaemonSet"]

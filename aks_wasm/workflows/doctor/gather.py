@@ -31,6 +31,7 @@ KINDS = (
     "SpinAppExecutor",
     "PodMetrics",
 )
+_NEEDED = ("Node", "Pod", "Event", "RuntimeClass")  # without these nothing can be said to be well
 _WARNINGS = "type=Warning"
 _THREADS = 10  # as many as the client keeps connections
 _REPORT_LINES = 100  # the installer writes a line when something changes
@@ -59,6 +60,7 @@ def gather(client: KubeClient, ways: Ways, pool_labels: Mapping[str, Mapping[str
     Raises:
         Unreachable: Nothing answers.
         NotSignedIn: The credentials are no longer good.
+        NotAllowed: They let nobody read nodes, pods, events or RuntimeClasses.
     """
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="doctor") as threads:
         listed = {kind: threads.submit(client.list, kind) for kind in KINDS}
@@ -71,6 +73,8 @@ def gather(client: KubeClient, ways: Ways, pool_labels: Mapping[str, Mapping[str
             except (Unreachable, NotSignedIn):
                 raise
             except AksWasmError as error:
+                if kind in _NEEDED:
+                    raise
                 if error.code not in _ABSENT:
                     unread[kind] = error.message
         if ways.azure is None:

@@ -30,7 +30,8 @@ from aks_wasm.workflows.doctor.objects import (
 from aks_wasm.workflows.doctor.ways import Ways
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
-_IMAGE_REASONS = ("ErrImagePull", "ImagePullBackOff", "CreateContainerError", "RunContainerError", "ErrImageNeverPull")
+_IMAGE_REASONS = {"ErrImagePull", "ImagePullBackOff", "CreateContainerError", "RunContainerError", "ErrImageNeverPull"}
+_BEFORE_SANDBOX = {None, "ContainerCreating", "PodInitializing"}  # any other reason comes once there is a sandbox
 _OURS = (SYSTEM_NAMESPACE, "spin-operator", "runtime-class-manager", "kwasm", "rcm")
 
 
@@ -194,7 +195,7 @@ class View:
 
     def _texts(self, pod: Manifest) -> Iterator[tuple[str, str]]:
         """Yield what is said of a pod, the most direct first; events only where they still hold."""
-        waits_for_image = False
+        waits = set()
         for status in container_statuses(pod):
             name = str(status.get("name"))
             for state in (status.get("state") or {}, status.get("lastState") or {}):
@@ -202,15 +203,14 @@ class View:
                     said = state.get(kind) or {}
                     if said.get("message"):
                         yield str(said["message"]), f"container {name} {kind}: {said.get('reason')}: {said['message']}"
-            waiting = ((status.get("state") or {}).get("waiting") or {}).get("reason")
-            waits_for_image = waits_for_image or waiting in _IMAGE_REASONS
+            waits.add(((status.get("state") or {}).get("waiting") or {}).get("reason"))
             log = self.log_of(pod, name)
             for line in log.splitlines():
                 yield line, f"log of container {name}: {line}"
         reasons = ["FailedSync", "Unhealthy"]
-        if pod.get("status", {}).get("phase") == "Pending":
+        if pod.get("status", {}).get("phase") == "Pending" and waits <= _BEFORE_SANDBOX:
             reasons.append("FailedCreatePodSandBox")
-        if waits_for_image:
+        if waits & _IMAGE_REASONS:
             reasons.append("Failed")
         for event in self.events_of(pod, *reasons):
             yield str(event.get("message", "")), quoted(event)

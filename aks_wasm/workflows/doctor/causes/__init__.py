@@ -39,7 +39,7 @@ THEMES = (
     Theme(
         "installer",
         "the installer may start, and ended well on every node",
-        (installer.failed_installs, installer.refused_pods),
+        (installer.failed_installs, installer.stale_shims, installer.refused_pods),
     ),
     Theme(
         "runtimes",

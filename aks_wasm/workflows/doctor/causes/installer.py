@@ -79,6 +79,25 @@ def failed_installs(view: View) -> Iterator[Finding]:
         )
 
 
+def stale_shims(view: View) -> Iterator[Finding]:
+    """Find nodes whose shims are not as the installer's list has them, though it says nothing of an error."""
+    errors = node_errors(view)
+    for node, report in view.reports.items():
+        behind = [shim for shim in report.shims if not shim.ok]
+        if behind and node not in errors:
+            names = ", ".join(f"`{shim.handler}`" for shim in behind)
+            yield Finding(
+                "ShimNotAsListed",
+                f"{names} on the node is not what the installer's list has: another binary, or not in effect yet",
+                f"Node {node}",
+                severity="warning",
+                node=node,
+                demand=33,
+                evidence=f"{behind[0].binary} has SHA-256 {behind[0].sha256[:12] or 'none'}",
+                command=view.ways.install(shim_of(behind[0].handler) or ""),
+            )
+
+
 def _way_out(view: View, node: str, error: NodeError) -> str:
     handlers = [shim.handler for shim in view.reports[node].shims if not shim.ok] if node in view.reports else []
     install = view.ways.install(shim_of(handlers[0]) or "" if handlers else "")

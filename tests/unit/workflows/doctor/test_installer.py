@@ -67,6 +67,13 @@ def test_an_unhealthy_report_is_told() -> None:
     assert (told.code, told.demand) == ("HandlerDropped", 30)
 
 
+def test_a_node_that_has_another_binary_than_the_list_is_told() -> None:
+    shims = [{"handler": HANDLER, "binary": "/opt/aks-wasm/x", "sha256": "ab" * 32, "ok": False}]
+    told = only(view(node(labels=MARKED), reports=[report("n1", HANDLER, shims=shims)]))
+    assert (told.code, told.demand, told.severity) == ("ShimNotAsListed", 33, "warning")
+    assert told.evidence == "/opt/aks-wasm/x has SHA-256 abababababab"
+
+
 def refused(kind: str, namespace: str, said: str, **status: Any) -> list[dict[str, Any]]:
     controller: dict[str, Any] = {
         "kind": kind,

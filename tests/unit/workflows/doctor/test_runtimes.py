@@ -23,6 +23,9 @@ from tests.unit.workflows.doctor.scenes import (
     unconfigured,
     view,
 )
+from tests.unit.workflows.doctor.scenes import (
+    waiting as waits_for,
+)
 
 MARKED = {SHIMS: INSTALLED}
 READY_LABELS = {**MARKED, ready_label(HANDLER): READY}
@@ -255,3 +258,8 @@ def test_events_of_a_pod_that_has_gone_on_say_nothing() -> None:
     starting = pod(phase="Running", status={"state": {"running": {}}})
     scene = view(node(), starting, unconfigured(starting, HANDLER), event(starting, "Failed", "no match for platform"))
     assert found(scene) == []
+
+
+def test_events_from_before_the_sandbox_was_made_say_nothing_once_it_is() -> None:
+    pulling = pod(status=waits_for("ImagePullBackOff", "no such host"))
+    assert only(view(node(), pulling, unconfigured(pulling, HANDLER), runtime_class())).code == "RegistryUnreachable"
