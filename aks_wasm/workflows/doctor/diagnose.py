@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from aks_wasm.spec.models import ClusterSpec
     from aks_wasm.workflows.context import Run
 
+_AT_REST = "Succeeded"
 # Hints quote other things as well: only what is a command line counts.
 _QUOTED = re.compile(r"`((?:sudo|aks-wasm|az|kubectl|docker|podman|nerdctl|--set) [^`]+)`")
 
@@ -69,10 +70,22 @@ def diagnose(spec: ClusterSpec, settings: Settings, open_run: Callable[[], Run],
     if not cluster.running or cluster.api_server is None:
         words = f"nobody answers in a cluster that is {_state_of(cluster)}"
         return DoctorResult((*checks, Check("inside", "skipped", words)), merged(findings))
+    try:
+        return _inside(run, cluster, ways, DoctorResult(tuple(checks), tuple(findings)))
+    except NotAllowed:
+        raise
+    except AksWasmError as error:
+        if cluster.state == _AT_REST:
+            raise
+        return DoctorResult((*checks, Check("inside", "skipped", error.message)), merged(findings))
+
+
+def _inside(run: Run, cluster: ObservedCluster, ways: Ways, before: DoctorResult) -> DoctorResult:
+    """Look into the cluster and add what is found to what was found before."""
     client = run.connect()
     pools = {pool.name: pool.labels for pool in cluster.node_pools} if run.provider.info.has_resource_groups else None
     gathered = gather(client, _of_this_cluster(ways, run), pools)
-    return _result([*checks, _reached(client, gathered)], findings, gathered)
+    return _result([*before.checks, _reached(client, gathered)], before.findings, gathered)
 
 
 def _problems(run: Run, observed: Observed) -> list[Problem]:
