@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from aks_wasm.shims.installer.content import CONTENT_ANNOTATION, SHIMS_ANNOTATION, shim_list, shims_of
+from aks_wasm.shims.installer.content import CONTENT_ANNOTATION, shim_list, shims_of
 from aks_wasm.shims.installer.daemon_set import IMAGE, KEEPER, WORKER
 from aks_wasm.shims.installer.installation import Installation
 from aks_wasm.shims.installer.node import node_script
@@ -19,7 +19,6 @@ __all__ = [
     "INSTALLER",
     "KEEPER",
     "PROBE_COMPONENT",
-    "SHIMS_ANNOTATION",
     "WORKER",
     "Binary",
     "Installation",

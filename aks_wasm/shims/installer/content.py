@@ -20,9 +20,6 @@ CONTENT_ANNOTATION = "aks-wasm.dev/content"
 SCRIPT, LIST, SETTINGS = "node-script.sh", "shims.tsv", "settings"
 """Keys of the ConfigMap, and names of the files in the folder that the script is given."""
 
-SHIMS_ANNOTATION = "aks-wasm.dev/shims"
-"""On the installer's pods: JSON list of what they install."""
-
 PROBES = f"{INSTALLER}-probe"
 """The ConfigMap of the images that probes run."""
 
@@ -37,23 +34,6 @@ def shim_list(shims: Iterable[Shim]) -> str:
         for p in s.platforms
     ]
     return "".join(f"{line}\n" for line in lines)
-
-
-def shims_annotation(shims: Iterable[Shim]) -> str:
-    """Return the list of what is installed, as people and the emulator read it."""
-    document = [
-        {
-            "name": shim.name,
-            "version": shim.version,
-            "handler": shim.handler,
-            "runtimeType": shim.runtime_type,
-            "platforms": [
-                {"os": p.os, "arch": p.arch, "location": p.location, "sha256": p.sha256} for p in shim.platforms
-            ],
-        }
-        for shim in shims
-    ]
-    return json.dumps(document, separators=(",", ":"))
 
 
 def shims_of(config_map: Mapping[str, object]) -> tuple[Shim, ...]:

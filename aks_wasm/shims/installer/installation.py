@@ -12,13 +12,11 @@ from aks_wasm.shims.installer.content import (
     LIST,
     SCRIPT,
     SETTINGS,
-    SHIMS_ANNOTATION,
     fingerprint,
     probe_map,
     script_map,
     settings,
     shim_list,
-    shims_annotation,
 )
 from aks_wasm.shims.installer.daemon_set import IMAGE, Where, daemon_set, probe_source
 from aks_wasm.shims.installer.node import node_script
@@ -45,9 +43,7 @@ class Installation:
         local_image_pull: Whether containerd is to pull without its transfer service (facts wasm.md, finding 4).
         node_selector: Which nodes.
         binaries: What `parts://` locations of the shims name.
-        leaving: Shims that were installed before and that something still uses: the nodes keep them, and new nodes get
-            them; their RuntimeClasses and probes stay as they are.
-        kept_parts: How many ConfigMaps hold each binary of `leaving`, by what its `parts://` location names.
+        kept_parts: How many ConfigMaps that are in the cluster already hold a binary, by what `parts://` names.
     """
 
     owner: str
@@ -59,7 +55,6 @@ class Installation:
     local_image_pull: bool = False
     node_selector: Mapping[str, str] = field(default_factory=lambda: {SHIMS: INSTALLED})
     binaries: tuple[Binary, ...] = ()
-    leaving: tuple[Shim, ...] = ()
     kept_parts: Mapping[str, int] = field(default_factory=dict)
 
     def manifests(self) -> list[Manifest]:
@@ -83,10 +78,7 @@ class Installation:
                 self.owner,
                 Where(self.node_selector, tolerations(self.taints), self.max_unavailable),
                 image=self.image,
-                annotations={
-                    SHIMS_ANNOTATION: shims_annotation((*self.shims, *self.leaving)),
-                    CONTENT_ANNOTATION: self.content,
-                },
+                annotations={CONTENT_ANNOTATION: self.content},
                 sources=sources,
             ),
         ]
@@ -124,6 +116,6 @@ class Installation:
     def _data(self) -> dict[str, str]:
         return {
             SCRIPT: node_script(),
-            LIST: shim_list((*self.shims, *self.leaving)),
+            LIST: shim_list(self.shims),
             SETTINGS: settings(local_image_pull=self.local_image_pull, turns=self.max_unavailable),
         }

@@ -251,3 +251,22 @@ async def test_a_pool_can_be_told_to_fail(tmp_path: Path) -> None:
         await nodes.until(lambda: nodes.get("installer")["status"][state][0]["lastState"].get("terminated"), "an end")
         message = nodes.get("installer")["status"][state][0]["lastState"]["terminated"]["message"]
         assert "aks-wasm: error: RolledBack: " in message
+
+
+async def test_many_nodes_install_side_by_side_and_restart_one_after_another(tmp_path: Path) -> None:
+    pool = NodePoolProfile(name="wasm", count=20)
+    async with rehearse(tmp_path, pool) as nodes:
+        told(nodes, line())
+        turns: list[str] = []
+        changes = nodes.store.subscribe(LEASES)
+        names = [node_name(pool, number) for number in range(20)]
+        for name in names:
+            installer(nodes, f"installer-{name}", name)
+        await nodes.ready(*(f"installer-{name}" for name in names))
+        while len(turns) < 2 * len(names):
+            _, kind, lease = await anext(changes)
+            if kind == "MODIFIED":
+                turns.append(lease["spec"]["holderIdentity"])
+        changes.close()
+    assert turns[1::2] == [""] * 20, "each gives its turn back before the next has it"
+    assert sorted(turns[::2]) == sorted(names)

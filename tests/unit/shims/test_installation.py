@@ -122,7 +122,7 @@ def test_the_settings_are_lines_that_no_shell_has_to_read() -> None:
     "other",
     [
         replace(WANTED, shims=(SPIN,)),
-        replace(WANTED, leaving=(OLD_SPIN,)),
+        replace(WANTED, shims=(SPIN, WASMTIME, OLD_SPIN)),
         replace(WANTED, local_image_pull=True),
         replace(WANTED, probes={"probe-spin-serves": ProbeImage("other:2", b"spin archive")}),
     ],
