@@ -64,13 +64,16 @@ class Verdict:
 def manifest_of(trial: Trial, owner: str) -> dict[str, Any]:
     """Return the pod of a trial; each has a name of its own, so that two runs do not meet."""
     manifest = probe_manifest(
-        trial.shim, node=trial.node_name, runtime_class=trial.runtime_class, image=trial.image, owner=owner
+        trial.shim,
+        node=trial.node_name,
+        runtime_class=trial.runtime_class,
+        image=trial.image,
+        owner=owner,
+        pull_policy=None if trial.pulls else "Never",
     )
     metadata, spec = manifest["metadata"], manifest["spec"]
     metadata["name"] = f"{metadata['name'][:_NAME_ROOM].rstrip('-.')}-{secrets.token_hex(_SUFFIX_BYTES)}"
     metadata["labels"][COMPONENT] = TRIAL_COMPONENT
-    if not trial.pulls:
-        spec["containers"][0]["imagePullPolicy"] = "Never"
     # Whatever keeps other pods off this node, it should have the runtime: the probe goes there.
     spec["tolerations"] = [{"operator": "Exists"}]
     return manifest

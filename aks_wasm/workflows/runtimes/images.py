@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aks_wasm.shims.catalogue import Shim
 from aks_wasm.shims.installer import ProbeImage, probe_image_key, stay_image_key
 from aks_wasm.workflows.context import Run
-from aks_wasm.workflows.images import PROBES
+from aks_wasm.workflows.images import PROBES, images_of
 
 if TYPE_CHECKING:
     from aks_wasm.wasm.archive import ImageArchive
@@ -21,7 +21,7 @@ def probe_archives(run: Run, shims: Iterable[Shim]) -> dict[str, ImageArchive]:
     """Package what probes these shims, by `probe_image_key` and `stay_image_key`; kept under AKS_WASM_HOME."""
     from aks_wasm.wasm.oci import content_of, package, repository_name
 
-    folder = run.settings.home / "cache" / "images"
+    folder = images_of(run.settings.home, run.spec.name)
     keys = sorted({key for shim in shims for key in (probe_image_key(shim), stay_image_key(shim))})
     return {
         key: package(content_of(PROBES[key]), repository=repository_name(PREFIX, run.spec.name, key), folder=folder)

@@ -10,7 +10,7 @@ from aks_wasm.errors import AksWasmError, Interrupted, UsageError
 from aks_wasm.events import Warned
 from aks_wasm.plan.plan import Plan
 from aks_wasm.plan.runner import run_plan
-from aks_wasm.shims.catalogue import Shim
+from aks_wasm.shims.catalogue import Shim, select
 from aks_wasm.shims.installed import Change, Present
 from aks_wasm.shims.installer import IMAGE, Binary, Installation
 from aks_wasm.shims.labels import READY, ready_label
@@ -184,14 +184,14 @@ def _planned(site: Site, shims: tuple[Shim, ...], steps: list[Step]) -> RuntimeR
 
 
 def _warn_of_file(site: Site, shims: tuple[Shim, ...]) -> None:
-    """Say that `up` goes by the file, where the file does not list what was installed."""
+    """Say that `up` goes by the file, where the file lists other versions than were installed."""
     if not site.run.provider.info.has_pools:
         return
-    listed = {entry.partition("@")[0] if isinstance(entry, str) else entry.name for entry in site.run.spec.shims}
-    for name in sorted({shim.name for shim in shims} - listed):
-        site.run.emit(
-            Warned(f"`{name}` is not among the file's `shims`: the next `up` takes it off, once it is unused")
-        )
+    listed = {shim.name: shim for shim in select(site.run.spec.shims)}
+    for shim in shims:
+        if shim.name in listed and listed[shim.name].handler != shim.handler:
+            said = f"the file lists `{shim.name}` {listed[shim.name].version}"
+            site.run.emit(Warned(f"{said}: the next `up` takes {shim.version} off, unless something uses it"))
 
 
 def described(shims: tuple[Shim, ...]) -> tuple[dict[str, str], ...]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aks_wasm.errors import AksWasmError, UsageError
-from aks_wasm.events import StepFailed, StepFinished, StepStarted
+from aks_wasm.events import StepFailed, StepFinished, StepStarted, Warned
 from aks_wasm.kube.workloads import owned_by
 from aks_wasm.shims.catalogue import Shim
 from aks_wasm.shims.installer import INSTALLER, KEEPER, probe_image_key
@@ -138,6 +138,10 @@ def _service_trials(site: Site, words: Sequence[str]) -> list[Trial]:
             continue
         having = [node for node in nodes if selector.items() <= labels_of(node).items()]
         image = _delivered(run, shim) if having else None
+        if having and image is None:
+            run.emit(
+                Warned(f"`{name_of(found)}` is not tried: no registry is known that its nodes pull the probe from")
+            )
         if image is not None:
             trials += [Trial(n, shim, name_of(found), image, str(found["handler"]), pulls=True) for n in having]
     return trials
@@ -148,11 +152,12 @@ def _delivered(run: Run, shim: Shim) -> str | None:
     if run.provider.info.images == "none":
         return None
     from aks_wasm.wasm.oci import content_of, package, repository_name
-    from aks_wasm.workflows.images import PROBES
+    from aks_wasm.workflows.images import PROBES, images_of
 
     key = probe_image_key(shim)
     repository = repository_name(run.provider.info.image_prefix, run.spec.name, key)
-    archive = package(content_of(PROBES[key]), repository=repository, folder=run.settings.home / "cache" / "images")
+    folder = images_of(run.settings.home, run.spec.name)
+    archive = package(content_of(PROBES[key]), repository=repository, folder=folder)
     run.provider.deliver_image(run.spec, archive, run.patience())
     return archive.name
 
