@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 from aks_wasm.workflows.doctor.objects import Manifest, name_of
@@ -47,7 +48,7 @@ def logs(view: View, pod: Manifest, *, previous: bool) -> str:
     workload = _our_name(pod)
     if workload is not None and view.ways.workload(workload) is not None:
         words = ["aks-wasm", "workload", "logs", workload, *view.ways.spec_arguments]
-        return " ".join([*words, "--previous"] if previous else words)
+        return shlex.join([*words, "--previous"] if previous else words)
     namespace = str(pod["metadata"].get("namespace"))
     target = f"pod/{name_of(pod)}" if kind == "Pod" or previous else f"{kind.lower()}/{name}"
     return view.ways.kubectl("--namespace", namespace, "logs", target, *(["--previous"] if previous else []))

@@ -49,7 +49,12 @@ THEMES = (
     Theme(
         "runtime-class-manager",
         "Shims and RuntimeClasses agree, changes took effect, cgroups are systemd's",
-        (foreign.differing_handlers, foreign.ignored_changes, foreign.missing_cgroup_option),
+        (
+            foreign.differing_handlers,
+            foreign.failed_provisions,
+            foreign.ignored_changes,
+            foreign.missing_cgroup_option,
+        ),
         needs="Shim",
     ),
     Theme(

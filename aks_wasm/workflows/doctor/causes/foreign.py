@@ -140,6 +140,23 @@ def _written(thing: Manifest, *path: str) -> datetime | None:
     return found
 
 
+def failed_provisions(view: View) -> Iterator[Finding]:
+    """Find nodes that runtime-class-manager says it failed on; its Job's log says why."""
+    for shim in view.of("Shim"):
+        label = name_of(shim)
+        for node in view.nodes.values():
+            if labels_of(node).get(label) == "failed":
+                yield Finding(
+                    "ProvisionFailed",
+                    f"runtime-class-manager could not put the Shim `{label}` on the node",
+                    place_of(shim),
+                    node=name_of(node),
+                    demand=30,
+                    evidence=f"label {label}=failed of the node",
+                    command=_again(view, name_of(node), label),
+                )
+
+
 def missing_cgroup_option(view: View) -> Iterator[Finding]:
     """Find Shims without SystemdCgroup on AKS, whose nodes use systemd: metrics of their pods stay empty."""
     on_azure = [node for node in view.nodes.values() if provider_of(node) == "azure"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 
 from aks_wasm.shims.labels import INSTALLED, READY, SHIMS, ready_label
@@ -69,6 +70,10 @@ def _no_node(view: View, pod: Manifest, selector: Mapping[str, str], said: str) 
     }
     handler = view.handler_of(pod) or ""
     install = view.ways.install(shim_of(handler) or "")
+    for pool, labels in (view.pool_labels or {}).items():
+        if absent and absent.items() <= labels.items() and pool not in map(pool_of, view.nodes.values()):
+            words = f"the node pool `{pool}` has what it asks for, and no node at present"
+            return view.finding(pod, "PoolAtZero", words, evidence=said, command=_scale(view, pool, 1), demand=24)
     if ready_label(handler) in absent:
         return _not_ready(view, pod, handler, said, install)
     if _ARCH in absent:
@@ -183,16 +188,19 @@ def _label_command(view: View, pool: str, labels: Mapping[str, str]) -> str:
 
 def _add_pool(view: View, arch: str) -> str:
     if view.ways.spec is not None:
-        return " ".join(["aks-wasm nodepool add", arch, "--arch", arch, *view.ways.spec_arguments])
+        return shlex.join(["aks-wasm", "nodepool", "add", arch, "--arch", arch, *view.ways.spec_arguments])
     size = {"arm64": "Standard_D2ps_v6"}.get(arch, "Standard_D2s_v5")
     return view.ways.az("nodepool add", "--name", arch, "--node-vm-size", size)
 
 
 def _grow(view: View, node: Manifest) -> str:
     pool = pool_of(node) or "POOL"
-    count = len([other for other in view.nodes.values() if pool_of(other) == pool]) + 1
+    return _scale(view, pool, len([other for other in view.nodes.values() if pool_of(other) == pool]) + 1)
+
+
+def _scale(view: View, pool: str, count: int) -> str:
     if view.ways.spec is not None:
-        return " ".join(["aks-wasm nodepool scale", pool, "--count", str(count), *view.ways.spec_arguments])
+        return shlex.join(["aks-wasm", "nodepool", "scale", pool, "--count", str(count), *view.ways.spec_arguments])
     return view.ways.az("nodepool scale", "--name", pool, "--node-count", str(count))
 
 

@@ -99,3 +99,10 @@ def test_a_label_on_nodes_and_not_on_their_pool_is_a_warning(
             "az aks nodepool update --resource-group group --cluster-name cluster --name wasm "
             "--labels aks-wasm.dev/shims=installed"
         )
+
+
+def test_a_pool_that_is_at_zero_is_told() -> None:
+    pools = {"wasm": {**MARKED, **WANTS}, "system": {}}
+    told = only(view(node(), stuck(spec={"nodeSelector": WANTS}), runtime_class(), ways=OURS, pool_labels=pools))
+    assert (told.code, told.demand) == ("PoolAtZero", 24)
+    assert told.command == "aks-wasm nodepool scale wasm --count 1 -f a.yaml"

@@ -263,3 +263,12 @@ def test_events_of_a_pod_that_has_gone_on_say_nothing() -> None:
 def test_events_from_before_the_sandbox_was_made_say_nothing_once_it_is() -> None:
     pulling = pod(status=waits_for("ImagePullBackOff", "no such host"))
     assert only(view(node(), pulling, unconfigured(pulling, HANDLER), runtime_class())).code == "RegistryUnreachable"
+
+
+def test_a_node_that_runtime_class_manager_failed_on_is_told() -> None:
+    told = only(view(node(labels={"spin-v2": "failed"}), SHIM, CLASS))
+    assert (told.code, told.node, told.command) == (
+        "ProvisionFailed",
+        "n1",
+        "kubectl --kubeconfig k label node n1 spin-v2-",
+    )
