@@ -52,7 +52,7 @@ def diagnose(spec: ClusterSpec, settings: Settings, open_run: Callable[[], Run],
         open_run: Opens the provider; only done where this machine can carry one.
         ways: How commands are written; the cluster's own names are added.
     """
-    checks, findings = look_at_machine(spec, settings.home)
+    checks, findings = look_at_machine(spec, settings.home, ways)
     if findings:
         return DoctorResult(tuple(checks), merged(findings))
     run = open_run()

@@ -89,10 +89,12 @@ class DoctorResult:
         }
 
     def tables(self) -> list[Table]:
-        """Return the findings one below the other, or what was looked at when there are none."""
+        """Return the findings and what was not looked at, or what was when nothing is wrong."""
         if not self.findings:
             return [records_table(self.checks, "Nothing wrong was found")]
-        return [_table(finding) for finding in self.findings]
+        skipped = tuple((check.name, check.about) for check in self.checks if check.state == "skipped")
+        rest = [Table(("NAME", "WHY"), skipped, "Not looked at")] if skipped else []
+        return [*map(_table, self.findings), *rest]
 
     def names(self) -> list[str]:
         """Return `code object` of each finding."""

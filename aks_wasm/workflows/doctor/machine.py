@@ -6,16 +6,18 @@ from pathlib import Path
 
 from aks_wasm.spec.models import ClusterSpec
 from aks_wasm.workflows.doctor.findings import Check, Finding
+from aks_wasm.workflows.doctor.ways import Ways
 
 _PLACE = "this machine"
 
 
-def look_at_machine(spec: ClusterSpec, home: Path) -> tuple[list[Check], list[Finding]]:
+def look_at_machine(spec: ClusterSpec, home: Path, ways: Ways) -> tuple[list[Check], list[Finding]]:
     """Look for engine and kind, where the file's target is this machine and not its embedded engine.
 
     Args:
         spec: What is wanted.
         home: AKS_WASM_HOME, where a kind is kept that was downloaded.
+        ways: How commands are written.
     """
     if spec.target != "local" or spec.local.engine == "embedded":
         return [], []
@@ -27,7 +29,9 @@ def look_at_machine(spec: ClusterSpec, home: Path) -> tuple[list[Check], list[Fi
         if spec.local.engine == "auto":
             return [Check("engine", "skipped", f"{about}; the embedded engine takes its place")], []
         said = next((error.details for error in search.refused if error.details), None)
-        finding = Finding("NoEngine", about, _PLACE, evidence=said, command="sudo systemctl start docker")
+        # One that is installed can be started; without any there is still the engine that needs none.
+        command = "sudo systemctl start docker" if search.refused else ways.up("local.engine=embedded")
+        finding = Finding("NoEngine", about, _PLACE, evidence=said, command=command)
         return [Check("engine", "found", "a container engine answers")], [finding]
     engine = search.engine
     about = f"{engine.program} {engine.version} answers ({engine.arch}, cgroup v{engine.cgroup})"

@@ -9,7 +9,10 @@ import pytest
 
 from aks_wasm.spec.models import ClusterSpec
 from aks_wasm.workflows.doctor.machine import look_at_machine
+from aks_wasm.workflows.doctor.ways import Ways
 from tests.unit.providers.kind.standins import DOCKER, engine, program
+
+WAYS = Ways(spec_arguments=("--local",))
 
 
 @pytest.fixture
@@ -28,12 +31,12 @@ def spec(**local: Any) -> ClusterSpec:
 
 @pytest.mark.parametrize("other", [{"target": "azure"}, {"target": "local", "local": {"engine": "embedded"}}])
 def test_nothing_is_asked_of_a_machine_that_carries_no_nodes(path: Path, other: dict[str, Any]) -> None:
-    assert look_at_machine(ClusterSpec.model_validate({"metadata": {"name": "a"}, **other}), path) == ([], [])
+    assert look_at_machine(ClusterSpec.model_validate({"metadata": {"name": "a"}, **other}), path, WAYS) == ([], [])
 
 
 def test_no_engine_is_a_finding_where_one_was_asked_for(path: Path) -> None:
     engine(path, "docker", None, code=1, says="Cannot connect to the Docker daemon")
-    (check,), (finding,) = look_at_machine(spec(engine="kind"), path)
+    (check,), (finding,) = look_at_machine(spec(engine="kind"), path, WAYS)
     assert (check.name, check.state) == ("engine", "found")
     assert (finding.code, finding.object) == ("NoEngine", "this machine")
     assert "`docker` is installed and does not answer" in finding.message
@@ -41,9 +44,17 @@ def test_no_engine_is_a_finding_where_one_was_asked_for(path: Path) -> None:
     assert finding.command == "sudo systemctl start docker"
 
 
+def test_where_no_engine_is_installed_the_embedded_one_is_the_way_out(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(path))
+    _, (finding,) = look_at_machine(spec(engine="kind"), path, WAYS)
+    assert finding.command == "aks-wasm up --local --set local.engine=embedded"
+
+
 def test_no_engine_is_fine_where_the_embedded_one_takes_its_place(path: Path) -> None:
     engine(path, "docker", None, code=1, says="Cannot connect to the Docker daemon")
-    (check,), findings = look_at_machine(spec(), path)
+    (check,), findings = look_at_machine(spec(), path, WAYS)
     assert (check.state, findings) == ("skipped", [])
     assert "the embedded engine takes its place" in check.about
 
@@ -51,7 +62,7 @@ def test_no_engine_is_fine_where_the_embedded_one_takes_its_place(path: Path) ->
 def test_engine_and_kind_are_told_with_their_versions(path: Path) -> None:
     engine(path, "docker", DOCKER)
     program(path, "kind", "echo 'kind v0.33.0 go1.26.1 linux/amd64'")
-    checks, findings = look_at_machine(spec(), path)
+    checks, findings = look_at_machine(spec(), path, WAYS)
     assert findings == []
     assert [(check.name, check.state) for check in checks] == [("engine", "ok"), ("kind", "ok")]
     assert "docker 28.2.2 answers (amd64, cgroup v2)" in checks[0].about
@@ -61,7 +72,7 @@ def test_engine_and_kind_are_told_with_their_versions(path: Path) -> None:
 def test_a_kind_out_of_range_is_replaced_by_one_to_download(path: Path) -> None:
     engine(path, "docker", DOCKER)
     program(path, "kind", "echo 'kind v0.11.1 go1.16 linux/amd64'")
-    checks, findings = look_at_machine(spec(), path)
+    checks, findings = look_at_machine(spec(), path, WAYS)
     assert findings == []
     assert "is v0.11.1, kind v0.33.0 for " in checks[1].about
     assert "is downloaded by `up`" in checks[1].about
