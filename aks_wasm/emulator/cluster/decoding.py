@@ -22,6 +22,7 @@ _LONG = frozenset(
 )  # fmt: skip
 
 
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _QUANTITY = re.compile("^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$")
 
 
@@ -127,6 +128,8 @@ def _scalar(node: Node, value: Any, path: str) -> Any:
         return value
     if name == "bytes":
         return _base64(value, path)
+    if name == "time" and isinstance(value, str) and not _TIME.fullmatch(value):
+        raise WrongType(f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse "{value}" as "2006"')
     fits = {
         "string": isinstance(value, str),
         "time": isinstance(value, str),

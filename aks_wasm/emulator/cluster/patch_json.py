@@ -128,7 +128,11 @@ def _do_copy(document: Any, operation: Tree) -> Any:
 
 
 def _do_test(document: Any, operation: Tree) -> Any:
-    if _get(document, _pointer(operation["path"])) != operation.get("value"):
+    path, wanted = _pointer(operation["path"]), operation.get("value")
+    parent = _get(document, path[:-1]) if path and wanted is None else None
+    # A member that is not there counts as null.
+    found = parent.get(path[-1]) if isinstance(parent, dict) else _get(document, path)
+    if found != wanted:
         raise PatchRejected
     return document
 

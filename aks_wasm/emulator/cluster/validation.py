@@ -11,6 +11,7 @@ from aks_wasm.emulator.cluster.trees import Tree, dig
 from aks_wasm.emulator.cluster.validation_pods import pod_problems, template_problems, toleration_problems
 from aks_wasm.emulator.cluster.validation_workloads import (
     daemon_set_problems,
+    daemon_set_status_problems,
     deployment_problems,
     job_problems,
     replica_set_problems,
@@ -38,6 +39,11 @@ def problems(kind: Kind, obj: Tree) -> list[Cause]:
     elif kind.definition is not None:
         found += custom_schemas.problems(custom_schemas.schema_of(dict(kind.definition)), obj)
     return found
+
+
+def status_problems(kind: Kind, obj: Tree) -> list[Cause]:
+    """Return what is wrong with a status that its controller writes."""
+    return list(daemon_set_status_problems(obj)) if kind.stored_as == "daemonsets.apps" else []
 
 
 def _metadata_problems(kind: Kind, obj: Tree) -> Iterator[Cause]:
@@ -116,7 +122,15 @@ def _data_problems(obj: Tree) -> Iterator[Cause]:
                 yield invalid(f"{field}[{key}]", key, why)
     for key in obj.get("data") or {}:
         if key in (obj.get("binaryData") or {}):
-            yield duplicate(f"data[{key}]", key)
+            yield invalid(f"data[{key}]", key, "duplicate of key present in binaryData")
+
+
+def _lease_problems(obj: Tree) -> Iterator[Cause]:
+    spec = obj.get("spec") or {}
+    if spec.get("leaseDurationSeconds", 1) <= 0:
+        yield invalid("spec.leaseDurationSeconds", spec["leaseDurationSeconds"], "must be greater than 0")
+    if spec.get("leaseTransitions", 0) < 0:
+        yield invalid("spec.leaseTransitions", spec["leaseTransitions"], "must be greater than or equal to 0")
 
 
 def _runtime_class_problems(obj: Tree) -> Iterator[Cause]:
@@ -205,6 +219,7 @@ _CHECKS: Mapping[str, Callable[[Tree], Iterator[Cause]]] = {
     "nodes": _node_problems,
     "configmaps": _data_problems,
     "secrets": _data_problems,
+    "leases.coordination.k8s.io": _lease_problems,
     "runtimeclasses.node.k8s.io": _runtime_class_problems,
     f"roles.{_RBAC}": _role_problems,
     f"clusterroles.{_RBAC}": _role_problems,

@@ -11,6 +11,7 @@ from aks_wasm.emulator.cluster.trees import Tree, dig
 from aks_wasm.emulator.cluster.validation_pods import template_problems
 
 _ALWAYS = ("Always",)
+_SHARES = ("maxUnavailable", "maxSurge")
 _DAEMONS_ROLL = "spec.updateStrategy.rollingUpdate"
 _PERCENT = re.compile("[0-9]+%")
 
@@ -45,7 +46,14 @@ def daemon_set_problems(obj: Tree) -> Iterator[Cause]:
     """Yield what is wrong with a DaemonSet."""
     yield from _not_negative(obj["spec"], "minReadySeconds", "revisionHistoryLimit")
     yield from _selector_problems(obj["spec"], "daemonset")
-    yield from _share_problems(dig(obj["spec"], "updateStrategy", "rollingUpdate") or {}, _DAEMONS_ROLL)
+    strategy = obj["spec"].get("updateStrategy") or {}
+    if strategy.get("type") not in {"RollingUpdate", "OnDelete"}:
+        yield not_supported("spec.updateStrategy", strategy, ["RollingUpdate", "OnDelete"])
+        return
+    rolling = strategy.get("rollingUpdate") or {}
+    yield from _share_problems(rolling, _DAEMONS_ROLL)
+    if strategy["type"] == "RollingUpdate" and all(_is_none(rolling.get(name)) for name in _SHARES):
+        yield required(f"{_DAEMONS_ROLL}.maxUnavailable", "cannot be 0 when maxSurge is 0")
     yield from template_problems(obj["spec"], "spec.template", _ALWAYS)
 
 
@@ -72,7 +80,7 @@ def job_problems(obj: Tree) -> Iterator[Cause]:
 
 
 def _share_problems(rolling: Tree, place: str) -> Iterator[Cause]:
-    for name in ("maxUnavailable", "maxSurge"):
+    for name in _SHARES:
         share = rolling.get(name)
         if isinstance(share, str) and not _PERCENT.fullmatch(share):
             why = "a valid percent string must be a numeric string followed by an ending '%'"
@@ -80,6 +88,20 @@ def _share_problems(rolling: Tree, place: str) -> Iterator[Cause]:
             yield invalid(f"{place}.{name}", share, told)
         elif isinstance(share, int) and share < 0:
             yield invalid(f"{place}.{name}", share, "must be greater than or equal to 0")
+
+
+def _is_none(share: int | str | None) -> bool:
+    """Tell whether a share is nothing, or text that is no share."""
+    if isinstance(share, str):
+        return not _PERCENT.fullmatch(share) or not int(share.removesuffix("%"))
+    return not share
+
+
+def daemon_set_status_problems(obj: Tree) -> Iterator[Cause]:
+    """Yield the counts of a DaemonSet's status that are below zero."""
+    for name, count in (obj.get("status") or {}).items():
+        if isinstance(count, int) and count < 0:
+            yield invalid(f"status.{name}", count, "must be greater than or equal to 0")
 
 
 def _not_negative(spec: Tree, *fields: str) -> Iterator[Cause]:

@@ -234,5 +234,5 @@ def _differ(old: Tree, new: Tree) -> bool:
 def _update_problems(write: Write, old: Tree, new: Tree) -> list[Cause]:
     kind = write.call.kind
     if write.call.subresource == "status":
-        return []
+        return validation.status_problems(kind, new)
     return [*immutability.problems(kind, old, new), *validation.problems(kind, new)]

@@ -128,3 +128,13 @@ def test_a_patch_is_checked_like_an_update(api: Api) -> None:
     assert api.patch(path, {"data": {"a": "1"}}) == before
     assert api.patch(f"{MAPS}/missing", {})["reason"] == "NotFound"
     assert api.patch(path, {}, "application/xml")["code"] == 415
+
+
+def test_a_json_test_for_null_passes_where_the_member_is_not_there(api: Api) -> None:
+    api.post("/api/v1/namespaces/default/configmaps", config_map(a="1"))
+    where = "/api/v1/namespaces/default/configmaps/settings"
+    media = "application/json-patch+json"
+    taken = [{"op": "test", "path": "/data/holder", "value": None}, {"op": "add", "path": "/data/holder", "value": "x"}]
+    assert api.patch(where, taken, media)["data"]["holder"] == "x"
+    assert api.patch(where, taken, media)["code"] == 422
+    assert api.patch(where, [{"op": "test", "path": "/none/holder", "value": None}], media)["code"] == 422

@@ -7,6 +7,7 @@ from tests.e2e.contract.scenarios import (  # noqa: F401  # they register themse
     deleting,
     discovery,
     errors,
+    installing,
     patching,
     reading,
     rights,
