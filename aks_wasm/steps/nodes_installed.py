@@ -104,7 +104,7 @@ def _give_up(client: KubeClient, node: str, pod: Pod) -> None:
         if error is None or (error.code in PASSING and status.get("restartCount", 0) < _TRIES):
             continue
         raise ServiceError(
-            f"the installer gave up on node `{node}`: {error.words}",
+            f"the installer gave up on node `{node}` ({error.code}): {error.words}",
             code=error.code,
             hint=_HINTS.get(error.code, _HINT),
             details=_log(client, pod, str(status["name"])),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -67,7 +68,8 @@ def test_nodes_that_come_from_zero_are_ready_without_a_command(tool: Tool) -> No
 def test_a_node_on_which_the_installer_fails_is_named_with_the_reason(tool: Tool) -> None:
     document = tool.up(*fields_of("nodePools.0.route=shim", FAULT % "HashMismatch"), code=1)
     assert document["error"]["code"] == "HashMismatch"
-    assert "on node `aks-wasm-" in document["error"]["message"]
+    message = document["error"]["message"]
+    assert re.search(r"on node `aks-wasm-\S+-vmss000000` \(HashMismatch\): ", message), message
     assert document["error"]["hint"]
     assert states(document).get("runtimes", "failed") == "failed"
 
