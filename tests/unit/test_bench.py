@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+import os
+import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from e2e.artefacts import BuildFailed, Recipe, Workshop, build, folder_of, missing
-from e2e.budget import SET_UP_SHARE, VARIABLE, Budget, OutOfTime
-from e2e.places import Places
+from e2e.budget import ENDS, SET_UP_SHARE, VARIABLE, Budget, OutOfTime
+from e2e.places import CHECKOUT, Places
 from e2e.recipe_code import code_of
 from e2e.recipes import ALL
 
@@ -86,6 +90,15 @@ def test_minutes_limit_a_run_and_set_up_gets_its_share(monkeypatch: pytest.Monke
     assert math.isinf(Budget.from_environment().left)
     assert Budget.from_environment().variables() == {}
     assert math.isinf(Budget().share(SET_UP_SHARE).left)
+
+
+def test_no_case_begins_after_the_time_is_up(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/e2e/test_bench.py", "--with-e2e"]
+    environment = {"PATH": os.environ["PATH"], "AKS_WASM_E2E_CACHE": str(tmp_path), ENDS: "0"}
+    ran = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout
+    assert "out of time" in ran.stdout
+    assert re.fullmatch(r"\d+ skipped in .*", ran.stdout.splitlines()[-1])
 
 
 def test_a_budget_that_is_used_up_is_not_negative() -> None:
