@@ -4,7 +4,8 @@ AksWasmError                1  failed
 ├── UsageError              2  the command line or the environment is off
 │   └── SpecInvalid         2  the file is off; `problems` lists every one
 ├── NotAllowed              3  not signed in, or signed in without the right
-│   └── NotSignedIn         3
+│   ├── NotSignedIn         3
+│   └── RightsMissing       3  found out beforehand; the message lists every one
 ├── NoCapacity              4  quota or capacity is missing
 │   └── QuotaMissing        4  found out beforehand; `problems` lists every shortage
 ├── TimedOut                5  it may still be going on over there
@@ -89,6 +90,11 @@ class Shortage(Problem):
     """Nothing is wrong with what is asked for, but quota or capacity for it is missing."""
 
 
+@dataclass(frozen=True)
+class NoRight(Problem):
+    """Nothing is wrong with what is asked for, but whoever asks may not do it."""
+
+
 class SpecInvalid(UsageError):
     """The file is off; every problem at once. Without a source: well formed, but not to be had here."""
 
@@ -111,6 +117,15 @@ class NotAllowed(AksWasmError):
     """Signed in, but without the right."""
 
     exit_code = 3
+
+
+class RightsMissing(NotAllowed):
+    """What is about to be done needs rights that the signed-in identity lacks; every one at once."""
+
+    def __init__(self, problems: Sequence[NoRight]) -> None:
+        head = "the signed-in identity may not do what the spec asks for"
+        hint = "nothing was made; ask for a role with these rights, for example Contributor"
+        super().__init__(_listed(head, problems), code="RightsMissing", hint=hint)
 
 
 class NotSignedIn(NotAllowed):

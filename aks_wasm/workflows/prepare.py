@@ -6,7 +6,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 
-from aks_wasm.errors import Problem, QuotaMissing, Shortage, SpecInvalid
+from aks_wasm.errors import NoRight, Problem, QuotaMissing, RightsMissing, Shortage, SpecInvalid
+from aks_wasm.events import Warned
 from aks_wasm.kube.runtime_users import users_of
 from aks_wasm.plan.live import LiveObjects
 from aks_wasm.plan.outdated import asks, outdated_handlers
@@ -25,10 +26,16 @@ from aks_wasm.workflows.modules import look_into_modules
 from aks_wasm.workflows.observe import look_inside, refuse_foreign
 
 
-def prepare(run: Run, environment: Mapping[str, str] | None = None) -> tuple[Wanted, Seen]:
+def prepare(run: Run, environment: Mapping[str, str] | None = None, *, writes: bool = True) -> tuple[Wanted, Seen]:
     """Check all that can be checked before anything is written, and look at what is there.
 
+    Args:
+        run: What is wanted and where.
+        environment: Where secrets are; default is the process' own.
+        writes: Whether the plan will be carried out; whoever only looks is warned of rights that are missing.
+
     Raises:
+        RightsMissing: The signed-in identity may not do it.
         SpecInvalid: Something in the file can't work here; every problem at once.
         QuotaMissing: It could, but for quota or capacity.
         Refused: The cluster or the group is not ours.
@@ -38,7 +45,13 @@ def prepare(run: Run, environment: Mapping[str, str] | None = None) -> tuple[Wan
     refuse_foreign(observed, run.spec.name)
     live = look_inside(run, observed)
     wanted = _with_installer(run, wanted, live)
-    _refuse([*_provider_problems(run, observed), *run.provider.check(run.spec, observed)])
+    problems = [*_provider_problems(run, observed), *run.provider.check(run.spec, observed)]
+    _refuse([problem for problem in problems if not isinstance(problem, NoRight)])
+    lacking = [problem for problem in problems if isinstance(problem, NoRight)]
+    if lacking and writes:
+        raise RightsMissing(lacking)
+    for problem in lacking:
+        run.emit(Warned(f"the signed-in identity can't do this: {problem.message}"))
     return wanted, Seen(observed, live, run.provider.info)
 
 

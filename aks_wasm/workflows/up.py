@@ -24,7 +24,7 @@ from aks_wasm.workflows.states import cluster_state, node_pool_states, runtime_s
 
 def plan_up(run: Run) -> ClusterResult:
     """Return what `up` would do, writing nothing; `typicalSeconds` is what AKS usually takes for it, where known."""
-    wanted, seen = _prepared(run)
+    wanted, seen = _prepared(run, writes=False)
     plan = planner.plan_up(wanted, seen, marks(run.spec))
     records = tuple(StepRecord(step.name, "planned", summary=step.describe()) for step in plan)
     seconds = critical_seconds(plan, getattr(run.provider, "typical_seconds", {}))
@@ -41,7 +41,7 @@ def up(run: Run, *, retain: bool = False) -> ClusterResult:
     Raises:
         AksWasmError: Of the step that failed first.
     """
-    wanted, seen = _prepared(run)
+    wanted, seen = _prepared(run, writes=True)
     plan = planner.plan_up(wanted, seen, marks(run.spec))
     outcome = run_plan(plan, run.step_context())
     if outcome.error is not None:
@@ -52,8 +52,8 @@ def up(run: Run, *, retain: bool = False) -> ClusterResult:
     return replace(result, facts={"kubeconfig": _keep_kubeconfig(run)})
 
 
-def _prepared(run: Run) -> tuple[Wanted, Seen]:
-    wanted, seen = prepare(run)
+def _prepared(run: Run, *, writes: bool) -> tuple[Wanted, Seen]:
+    wanted, seen = prepare(run, writes=writes)
     for sentence in left_as_it_is(run.spec, seen.observed.cluster):
         run.emit(Warned(sentence))
     return wanted, seen

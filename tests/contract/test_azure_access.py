@@ -14,7 +14,7 @@ import pytest
 from aks_wasm.emulator.identity import READER, TokenAuthority
 from aks_wasm.emulator.layout import Layout
 from aks_wasm.emulator.state import Documents
-from aks_wasm.errors import AksWasmError, NotAllowed, NotSignedIn, Refused, Unreachable, UsageError
+from aks_wasm.errors import AksWasmError, NoRight, NotAllowed, NotSignedIn, Refused, Unreachable, UsageError
 from aks_wasm.providers.azure.clients import Clients
 from aks_wasm.providers.azure.connection import Connection, connection_from
 from aks_wasm.providers.azure.provider import AzureProvider
@@ -91,6 +91,28 @@ def test_without_the_right_nothing_is_created(azure: Target) -> None:
             provider.ensure(Prerequisite.GROUP, azure.spec(), patience())
         assert caught.value.code == "AuthorizationFailed"
         assert provider.observe(azure.spec()).group is None
+
+
+def test_rights_are_looked_at_before_anything_is_written(azure: Target) -> None:
+    client, secret = reader_of(azure.emulator)
+    with closing(connected(azure, principal=principal(azure, client_id=client, secret=secret))) as provider:
+        spec, before = azure.spec(), azure.mark()
+        lacking = provider.check(spec, provider.observe(spec))
+        assert all(isinstance(problem, NoRight) for problem in lacking)
+        assert any("Microsoft.ContainerService/managedClusters/write" in str(problem) for problem in lacking)
+        assert azure.writes(before) == []
+
+
+@pytest.mark.parametrize("status", [403, 404, 501])
+def test_rights_that_can_not_be_read_are_no_reason_to_refuse(
+    azure: Target, provider: AzureProvider, status: int
+) -> None:
+    where = {"method": "GET", "path": "Microsoft.Authorization/permissions$"}
+    azure.emulator.control("POST", "faults", {"fault": "error", "match": where, "status": status, "code": "No"})
+    try:
+        assert provider.check(azure.spec(), provider.observe(azure.spec())) == []
+    finally:
+        azure.emulator.control("DELETE", "faults")
 
 
 @pytest.mark.parametrize("part", ["endpoint", "authority"])

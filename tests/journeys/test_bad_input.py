@@ -212,11 +212,15 @@ def test_who_may_only_read_makes_nothing(tool: Tool, monkeypatch: pytest.MonkeyP
     with closing(Documents(Layout.of(tool.emulator.home).state)) as documents:
         reader = TokenAuthority(documents).environment(READER)
     tool.sign_in(monkeypatch, **reader)
+    since = tool.mark()
     document = tool.up(code=3)
-    assert document["error"]["code"] == "AuthorizationFailed"
-    assert "does not have authorization to perform action" in document["error"]["message"]
+    assert document["error"]["code"] == "RightsMissing"
+    assert "Microsoft.ContainerService/managedClusters/write` is not granted" in document["error"]["message"]
     assert "Contributor" in document["error"]["hint"]
-    assert document["cluster"]["state"] != "Succeeded"
+    assert tool.writes(since) == []
+    planned = tool("plan")
+    assert planned.exit_code == 0, "whoever may only read may still see what would be done"
+    assert "can't do this" in planned.stderr
     assert tool.document("status")["cluster"]["state"] == "absent"
 
 

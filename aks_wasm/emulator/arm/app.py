@@ -19,6 +19,7 @@ from aks_wasm.emulator.arm import (
     locks,
     metadata,
     operation_routes,
+    permissions,
     power,
     providers,
     scripted,
@@ -41,7 +42,7 @@ from aks_wasm.emulator.faults import Fault
 __all__ = ["ArmContext", "arm_application"]
 
 _MODULES = (
-    *(subscriptions, operation_routes, locks, tags, features, skus, usages, kubernetes_versions),
+    *(subscriptions, operation_routes, locks, permissions, tags, features, skus, usages, kubernetes_versions),
     *(credentials, power, upgrades, agent_pools, clusters, groups, providers),
 )
 _ROUTER = Router([route for module in _MODULES for route in module.ROUTES])

@@ -26,7 +26,7 @@ _TYPES: dict[str, tuple[Versions, ...]] = {
     CONTAINER_SERVICE: (versions.CLUSTERS, versions.POOLS, versions.AKS_LOCATIONS),
     "Microsoft.Compute": (versions.SKUS, versions.USAGES),
     "Microsoft.Features": (versions.FEATURES,),
-    "Microsoft.Authorization": (versions.LOCKS,),
+    "Microsoft.Authorization": (versions.LOCKS, versions.PERMISSIONS),
     "Microsoft.Resources": (versions.TAGS,),
 }
 

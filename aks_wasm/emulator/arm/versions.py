@@ -33,6 +33,7 @@ METADATA = Versions("", "", ("2015-01-01", "2019-05-01", "2020-06-01", "2022-09-
 FEATURES = Versions("Microsoft.Features", "features", ("2015-12-01", "2021-07-01"))
 TAGS = Versions("Microsoft.Resources", "tags", RESOURCES.known)
 LOCKS = Versions("Microsoft.Authorization", "locks", ("2015-01-01", "2016-09-01", "2017-04-01", "2020-05-01"))
+PERMISSIONS = Versions("Microsoft.Authorization", "permissions", ("2015-07-01", "2018-07-01", "2022-04-01"))
 SKUS = Versions("Microsoft.Compute", "skus", ("2017-09-01", "2019-04-01", "2021-07-01"))
 USAGES = Versions(
     "Microsoft.Compute",

@@ -15,6 +15,7 @@ from azure.core.exceptions import AzureError, HttpResponseError
 from aks_wasm.errors import Problem
 from aks_wasm.providers.azure.errors import fault_in, from_arm, translated
 from aks_wasm.providers.azure.models import vm_size_of
+from aks_wasm.providers.azure.rights import rights_problems
 from aks_wasm.providers.azure.sizes import Need, quota_problems, size_problems, sizes_of
 from aks_wasm.providers.azure.subscription import API_VERSION as SUBSCRIPTIONS_VERSION
 from aks_wasm.providers.base import Observed, ObservedCluster
@@ -54,6 +55,7 @@ def find_problems(clients: Clients, spec: ClusterSpec, observed: Observed) -> li
         problems += version_problems(spec.cluster.kubernetes_version, versions.result(), location)
         problems += size_problems(needs, sizes, location)
         problems += quota_problems(needs, sizes, usages.result(), location)
+        problems += rights_problems(clients, spec, observed)
     return problems
 
 
