@@ -51,9 +51,11 @@ class MemoryFleet:
     def __init__(self) -> None:
         self.clusters: dict[str, MemoryCluster] = {}
         self.broken = False
+        self.automatic: set[str] = set()
 
     async def create(self, key: str, *, kubernetes_version: str, automatic: bool = False) -> MemoryCluster:
         del kubernetes_version
+        self.automatic |= {key} if automatic else set()
         if self.broken:
             raise OSError("no space left on device")
         return self.clusters.setdefault(key, MemoryCluster())

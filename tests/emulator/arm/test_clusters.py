@@ -342,3 +342,13 @@ def test_a_subscription_that_is_not_registered_is_told_so(place: Place) -> None:
         "The subscription is not registered to use namespace 'Microsoft.ContainerService'. "
         "See https://aka.ms/rps-not-found for how to register subscriptions."
     )
+
+
+def test_an_automatic_cluster_is_made_as_one_and_others_are_not(place: Place) -> None:
+    body = {**cluster_body(), "sku": {"name": "Automatic", "tier": "Standard"}}
+    answer = place.call("PUT", place.cluster("auto"), body)
+    assert (answer.status_code, answer.json()["sku"]["name"]) == (201, "Automatic")
+    place.azure.ended(answer)
+    place.make_cluster()
+    automatic = fleet_key(place.azure.subscription, place.group, "auto")
+    assert place.azure.server.fleet.automatic == {automatic}

@@ -345,3 +345,45 @@ def test_events_are_seen_in_both_groups(api: Api, cluster: Cluster) -> None:
     newer = api.get("/apis/events.k8s.io/v1/namespaces/default/events")["items"][0]
     assert (newer["note"], newer["regarding"]["name"]) == (core["message"], core["involvedObject"]["name"])
     assert api.get("/api/v1/events", params={"fieldSelector": "involvedObject.name=one,reason=Pulled"})["items"]
+
+
+@pytest.mark.parametrize(
+    ("path", "obj", "told"),
+    [
+        (MAPS, {**config_map(), "metadata": {"name": "f", "finalizers": ["bare"]}}, "nor is it fully qualified"),
+        (SERVICES, service(ports=[{"port": 80, "nodePort": 30080}]), "may not be used when `type` is 'ClusterIP'"),
+        (
+            DEPLOYMENTS,
+            deployment(strategy={"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "some"}}),
+            "must be a numeric string followed by an ending '%'",
+        ),
+        (
+            CLASSES,
+            {"metadata": {"name": "c"}, "handler": "h", "scheduling": {"nodeSelector": {"a b": ""}}},
+            "name part",
+        ),
+        (
+            MAPS,
+            {**config_map("two", part="x"), "binaryData": {"part": "AAAA"}},
+            "duplicate of key present in binaryData",
+        ),
+    ],
+)
+def test_what_was_let_through_once_is_refused(api: Api, path: str, obj: dict[str, Any], told: str) -> None:
+    refused = api.post(path, obj)
+    assert refused["code"] == 422
+    assert told in refused["message"]
+
+
+def test_what_is_being_deleted_gets_no_new_finalizer(api: Api) -> None:
+    api.post(MAPS, {**config_map(), "metadata": {"name": "held", "finalizers": ["example.com/one"]}})
+    api.delete(f"{MAPS}/held")
+    more = {"metadata": {"finalizers": ["example.com/one", "example.com/two"]}}
+    assert 'found new finalizers []string{"example.com/two"}' in api.patch(f"{MAPS}/held", more)["message"]
+    assert api.patch(f"{MAPS}/held", {"metadata": {"finalizers": None}})["metadata"]["name"] == "held"
+
+
+def test_another_uid_or_type_in_a_patch_makes_it_invalid(api: Api) -> None:
+    api.post(DEPLOYMENTS, deployment())
+    assert api.patch(f"{DEPLOYMENTS}/web", {"metadata": {"uid": "other"}})["code"] == 422
+    assert api.patch(f"{DEPLOYMENTS}/web", {"spec": {"replicas": "two"}})["code"] == 422
