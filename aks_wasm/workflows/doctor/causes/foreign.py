@@ -5,17 +5,14 @@ Answers demands 29, 30, 32 and 33 of shared/facts/demands.md; what these install
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from aks_wasm.shims.node_report import NodeReport
 from aks_wasm.workflows.doctor.findings import Finding
 from aks_wasm.workflows.doctor.objects import (
     Manifest,
     annotations_of,
-    containerd_of,
     labels_of,
     name_of,
     place_of,
@@ -26,9 +23,6 @@ from aks_wasm.workflows.doctor.view import View
 
 _KWASM = "kwasm.sh/kwasm-node"
 _PROVISIONED = "provisioned"
-_NEW_PLUGIN, _OLD_PLUGIN = "io.containerd.cri.v1.runtime", "io.containerd.grpc.v1.cri"
-# Nodes whose root file has `version = 2` with the ids of containerd 2 (AgentBaker; AKS vhd-notes).
-_AKS_NEW = re.compile(r"Ubuntu 24\.04|Azure Linux 3|AzureLinux", re.IGNORECASE)
 _SETTLE_SECONDS = 60  # runtime-class-manager needs a moment to take a change up
 
 
@@ -62,22 +56,6 @@ def _again(view: View, node: str, shim: str) -> str:
     namespace = jobs[0]["metadata"].get("namespace", "default")
     drop = view.ways.kubectl("--namespace", namespace, "delete", "job", name_of(jobs[0]))
     return f"{drop} && {unlabel}"
-
-
-def block_is_dropped(node: Manifest, report: NodeReport | None) -> str | None:
-    """Return why a block under containerd 1's plugin id has no effect on a node; None when it has.
-
-    By the installer's report; else by the node's image, since only AKS has files of version 2 with containerd 2's ids.
-    """
-    if report is not None:
-        if report.version <= 2 and report.plugin == _NEW_PLUGIN:
-            return f"containerd {report.containerd} drops its block under `{_OLD_PLUGIN}`: {report.config} uses another"
-        return None
-    info = node.get("status", {}).get("nodeInfo") or {}
-    if containerd_of(node) >= (2,) and _AKS_NEW.search(str(info.get("osImage", ""))) and "azure" in provider_of(node):
-        runtime = str(info.get("containerRuntimeVersion", "")).replace("://", " ")
-        return f"{runtime} of {info.get('osImage')} drops its block under `{_OLD_PLUGIN}`"
-    return None
 
 
 def provider_of(node: Manifest) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from aks_wasm.kube.sayings import Heard
 from aks_wasm.shims.labels import READY, ready_label
-from aks_wasm.workflows.doctor.causes.foreign import block_is_dropped, provisioned_by
+from aks_wasm.shims.runtime_class_manager import why_dropped
+from aks_wasm.workflows.doctor.causes.foreign import provisioned_by
 from aks_wasm.workflows.doctor.causes.installer import node_errors
 from aks_wasm.workflows.doctor.findings import Finding
 from aks_wasm.workflows.doctor.objects import arch_of, labels_of, name_of, node_of, place_of, shim_of
@@ -34,7 +35,7 @@ def _why(view: View, complaint: Complaint, node: str, handler: str) -> Finding:
         message = f"the node is marked ready for `{handler}` and has lost it: it was reimaged, or its file replaced"
         return _finding(complaint, node, "NodeBare", 32, message, install)
     if foreign := provisioned_by(view, live, handler):
-        if why := block_is_dropped(live, report):
+        if why := why_dropped(live, report):
             message = f"{foreign.installer} set `{handler}` up, and {why}"
             return _finding(complaint, node, "BlockDropped", 30, message, install)
         message = f"{foreign.installer} counts the node as provisioned, and `{handler}` is not there: it was reimaged"
