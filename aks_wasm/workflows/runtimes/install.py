@@ -20,8 +20,10 @@ from aks_wasm.workflows.results import StepRecord
 from aks_wasm.workflows.runtimes.answers import Proof, RuntimeResult
 from aks_wasm.workflows.runtimes.asked import Asked, asked_shims
 from aks_wasm.workflows.runtimes.images import probe_images
+from aks_wasm.workflows.runtimes.managed import install_managed
 from aks_wasm.workflows.runtimes.preflight import check_architectures, check_privileges, ready_nodes
 from aks_wasm.workflows.runtimes.remove import removal_steps
+from aks_wasm.workflows.runtimes.shown import described, named, planned
 from aks_wasm.workflows.runtimes.site import Node, Site, labels_of, name_of
 from aks_wasm.workflows.runtimes.verify import containerd_versions, installer_trials, proof_of, prove
 from aks_wasm.workflows.up import step_records
@@ -62,13 +64,15 @@ def install(site: Site, words: Sequence[str], options: InstallOptions) -> Runtim
     asked = asked_shims(words, run.spec.shims)
     if not asked.shims:
         raise UsageError("which shim is to be installed?", code="NoShim", hint="add `--shim NAME`, for example `spin`")
+    if (options.installer or run.spec.installer.kind) != "daemonset":
+        return install_managed(site, asked.shims, dry_run=options.dry_run)
     present = look_at_installer(run.connect(), run.spec.name)
     nodes = ready_nodes(site)
     check_architectures(nodes, asked.shims)
     change = change_of(site, asked, options, present)
     steps = install_steps(site, change, present)
     if options.dry_run:
-        return _planned(site, change.shims(present), steps)
+        return planned(run, "RuntimeInstallation", change.shims(present), steps)
     if steps:
         check_privileges(site, change.image or present.image or IMAGE)
         plan = Plan(tuple(steps))
@@ -102,7 +106,7 @@ def _take_back(site: Site, change: Change, present: Present, error: BaseExceptio
         if outcome.error is not None:
             raise outcome.error
     except AksWasmError as second:
-        site.run.emit(Warned(f"{_named(added)} could not be taken off the nodes again: {second.message}"))
+        site.run.emit(Warned(f"{named(added)} could not be taken off the nodes again: {second.message}"))
     else:
         site.run.emit(Warned("what this run had made was deleted again"))
 
@@ -136,7 +140,7 @@ def install_steps(site: Site, change: Change, present: Present) -> list[Step]:
     # First of all: a run that is cut off afterwards has chosen for the next one.
     first = [*site.remembering(), *marking]
     before = tuple(step.name for step in first)
-    about = f"put {_named(change.add or shims)} on {len(site.nodes())} nodes, one after the other, and probe each"
+    about = f"put {named(change.add or shims)} on {len(site.nodes())} nodes, one after the other, and probe each"
     put = ChangeShims(change, site.taints(), lambda: tuple(map(name_of, site.nodes())), about, depends_on=before)
     return [*first, put]
 
@@ -172,17 +176,6 @@ def _unready(nodes: list[Node], installation: Installation) -> bool:
     return any(labels_of(node).get(key) != READY for node in nodes for key in keys)
 
 
-def _planned(site: Site, shims: tuple[Shim, ...], steps: list[Step]) -> RuntimeResult:
-    return RuntimeResult(
-        "RuntimeInstallation",
-        ok=True,
-        cluster=site.run.spec.name,
-        shims=described(shims),
-        steps=tuple(StepRecord(step.name, "planned", summary=step.describe()) for step in steps),
-        facts={"changes": bool(steps)},
-    )
-
-
 def _warn_of_file(site: Site, shims: tuple[Shim, ...]) -> None:
     """Say that `up` goes by the file, where the file lists other versions than were installed."""
     if not site.run.provider.info.has_pools:
@@ -192,12 +185,3 @@ def _warn_of_file(site: Site, shims: tuple[Shim, ...]) -> None:
         if shim.name in listed and listed[shim.name].handler != shim.handler:
             said = f"the file lists `{shim.name}` {listed[shim.name].version}"
             site.run.emit(Warned(f"{said}: the next `up` takes {shim.version} off, unless something uses it"))
-
-
-def described(shims: tuple[Shim, ...]) -> tuple[dict[str, str], ...]:
-    """Return shims as results name them."""
-    return tuple({"name": shim.name, "version": shim.version, "handler": shim.handler} for shim in shims)
-
-
-def _named(shims: tuple[Shim, ...]) -> str:
-    return ", ".join(f"{shim.name} {shim.version}" for shim in shims) or "no shim"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from aks_wasm.errors import UsageError
 from aks_wasm.events import Warned
@@ -14,12 +15,14 @@ from aks_wasm.shims.catalogue import Shim
 from aks_wasm.shims.installed import Change, Present
 from aks_wasm.shims.labels import SYSTEM_NAMESPACE
 from aks_wasm.shims.runtime_class import probe_class_name
+from aks_wasm.steps.shim_resources import RemoveShimResources, our_shims
 from aks_wasm.steps.shims import ChangeShims, look_at_installer
 from aks_wasm.steps.step import Step
 from aks_wasm.steps.withdraw import RemoveInstaller, WithdrawClasses, refuse_used
 from aks_wasm.workflows.results import StepRecord
 from aks_wasm.workflows.runtimes.answers import RuntimeResult
 from aks_wasm.workflows.runtimes.images import probe_images
+from aks_wasm.workflows.runtimes.shown import described, named, planned
 from aks_wasm.workflows.runtimes.site import Site, is_marked, name_of
 from aks_wasm.workflows.up import step_records
 
@@ -47,8 +50,8 @@ def remove(site: Site, words: Sequence[str], *, everything: bool, dry_run: bool)
     everything = everything or len(going) == len(present.shims)
     steps = removal_steps(site, present, going, everything=everything)
     if dry_run:
-        records = tuple(StepRecord(step.name, "planned", summary=step.describe()) for step in steps)
-        return _answer(site, going, records)
+        answer = planned(site.run, "RuntimeRemoval", going, steps)
+        return replace(answer, shims=(), facts={**answer.facts, "removed": described(going)})
     _warn_of_templates(site, users)
     plan = Plan(tuple(steps))
     outcome = run_plan(plan, site.run.step_context())
@@ -65,13 +68,15 @@ def removal_steps(site: Site, present: Present, going: Sequence[Shim], *, everyt
     marked = tuple(name_of(node) for node in client.list("Node") if is_marked(node))
     if present.there:
         kept = () if everything else tuple(shim for shim in present.shims if shim.handler not in handlers)
-        about = f"take {_listed(going) or 'all shims'} off {len(marked)} nodes" + (
+        about = f"take {named(going, 'all shims')} off {len(marked)} nodes" + (
             ", whose files are then as they were before" if everything else ""
         )
         change = Change(drop=frozenset(handlers), probes=probe_images(site.run, kept))
         steps.append(ChangeShims(change, site.taints(), lambda: marked, about, depends_on=("runtime-classes",)))
+    if everything and our_shims(client, site.run.spec.name):
+        steps.append(RemoveShimResources(depends_on=("runtime-classes",)))
     if everything and (present.there or client.get("Namespace", SYSTEM_NAMESPACE) is not None):
-        steps.append(RemoveInstaller(depends_on=("shims", "runtime-classes")))
+        steps.append(RemoveInstaller(depends_on=("shims", "runtime-classes", "shim-resources")))
     before = tuple(step.name for step in steps)
     return [*steps, *site.unmarking(handlers, everything=everything, after=before)]
 
@@ -104,10 +109,5 @@ def _warn_of_templates(site: Site, users: Sequence[User]) -> None:
 
 
 def _answer(site: Site, going: Sequence[Shim], records: tuple[StepRecord, ...]) -> RuntimeResult:
-    shims = tuple({"name": s.name, "version": s.version, "handler": s.handler} for s in going)
-    name = site.run.spec.name
-    return RuntimeResult("RuntimeRemoval", ok=True, cluster=name, steps=records, facts={"removed": shims})
-
-
-def _listed(shims: Sequence[Shim]) -> str:
-    return ", ".join(f"{shim.name} {shim.version}" for shim in shims)
+    facts = {"removed": described(going)}
+    return RuntimeResult("RuntimeRemoval", ok=True, cluster=site.run.spec.name, steps=records, facts=facts)

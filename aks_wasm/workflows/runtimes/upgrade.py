@@ -22,9 +22,10 @@ from aks_wasm.waits import Seen, wait_until
 from aks_wasm.workflows.results import StepRecord
 from aks_wasm.workflows.runtimes.answers import Proof, RuntimeResult
 from aks_wasm.workflows.runtimes.asked import Asked, asked_shims
-from aks_wasm.workflows.runtimes.install import InstallOptions, change_of, described, install_steps
+from aks_wasm.workflows.runtimes.install import InstallOptions, change_of, install_steps
 from aks_wasm.workflows.runtimes.preflight import check_architectures, check_privileges, ready_nodes
 from aks_wasm.workflows.runtimes.remove import removal_steps
+from aks_wasm.workflows.runtimes.shown import described, planned
 from aks_wasm.workflows.runtimes.site import Site
 from aks_wasm.workflows.runtimes.verify import installer_trials, prove
 from aks_wasm.workflows.up import step_records
@@ -69,8 +70,7 @@ def upgrade(site: Site, words: Sequence[str], *, everybody: bool, dry_run: bool)
     move = MoveWorkloads(wanted.classes, everybody)
     if dry_run:
         steps: list[Step] = [*beside, *([move] if wanted.old else []), *_off(site, present, wanted.old)]
-        planned = tuple(StepRecord(step.name, "planned", summary=step.describe()) for step in steps)
-        return _answer(site, wanted.asked.shims, (), planned)
+        return planned(run, "RuntimeUpgrade", wanted.asked.shims, steps)
     new = tuple(shim for shim in wanted.asked.shims if shim.handler not in {s.handler for s in present.shims})
     records: tuple[StepRecord, ...] = ()
     proofs: tuple[Proof, ...] = ()

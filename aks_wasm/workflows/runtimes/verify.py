@@ -137,7 +137,7 @@ def _service_trials(site: Site, words: Sequence[str]) -> list[Trial]:
         if shim is None or not _is_asked(shim, words) or not selector:
             continue
         having = [node for node in nodes if selector.items() <= labels_of(node).items()]
-        image = _delivered(run, shim) if having else None
+        image = delivered(run, shim) if having else None
         if having and image is None:
             run.emit(
                 Warned(f"`{name_of(found)}` is not tried: no registry is known that its nodes pull the probe from")
@@ -147,7 +147,7 @@ def _service_trials(site: Site, words: Sequence[str]) -> list[Trial]:
     return trials
 
 
-def _delivered(run: Run, shim: Shim) -> str | None:
+def delivered(run: Run, shim: Shim) -> str | None:
     """Bring the probe's image to where nodes get it; None where there is no such place."""
     if run.provider.info.images == "none":
         return None
