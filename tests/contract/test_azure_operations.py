@@ -15,7 +15,6 @@ from aks_wasm.errors import (
     OperationInProgress,
     PreviewRetired,
     ServiceError,
-    TimedOut,
 )
 from aks_wasm.providers.azure.provider import AzureProvider, unchanged
 from aks_wasm.providers.base import Prerequisite
@@ -236,17 +235,6 @@ def test_a_forgotten_operation_is_told_by_the_resource_itself(
     fault("error", "GET", "/operations/", status=404, code="NotFound", message="gone")
     provider.put_cluster(spec, azure.request(), quick())
     assert provider.observe(spec).cluster is not None
-
-
-def test_an_operation_that_never_ends_times_out_with_the_way_on(
-    azure: Target, provider: AzureProvider, fault: Fault
-) -> None:
-    spec = prepared(provider, azure)
-    fault("stuck")
-    with pytest.raises(TimedOut, match=rf"cluster `{azure.name}` was not ready after .* \(last seen: ") as caught:
-        provider.put_cluster(spec, azure.request(), quick(timeout=60))
-    assert caught.value.hint is not None
-    assert "run the same command again" in caught.value.hint
 
 
 def test_a_proxys_page_is_told_as_such(azure: Target, provider: AzureProvider, fault: Fault) -> None:

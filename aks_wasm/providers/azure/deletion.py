@@ -79,7 +79,7 @@ def _ask(clients: Clients, subject: Subject, send: Send, budget: Budget, *, wait
         raise from_arm(error, doing) from error
     if not wait:
         return False
-    outcome = follow(clients, response, subject.what, doing, budget.left())
+    outcome = follow(clients, response, subject, doing, budget.left())
     if outcome.error is not None and not outcome.overtaken:
         raise outcome.error
     return outcome.overtaken

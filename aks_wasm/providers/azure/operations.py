@@ -20,7 +20,7 @@ from aks_wasm.providers.azure.errors import (
     from_arm,
     parse_fault,
 )
-from aks_wasm.providers.azure.waiting import Budget, tolerant, wait_for
+from aks_wasm.providers.azure.waiting import GO_ON, Budget, tolerant, wait_for
 from aks_wasm.waits import Patience, Seen, wait_until
 
 if TYPE_CHECKING:
@@ -45,11 +45,18 @@ class Subject:
         what: The subject of sentences, for example "node pool `wasm`".
         read: Reads the resource as it is; None when there is none.
         busy: Says what else is under way that would be in the way, or None.
+        abort: The command that ends what runs on it; empty when Azure has none.
     """
 
     what: str
     read: Callable[[], Document | None]
     busy: Callable[[], str | None] = lambda: None
+    abort: str = ""
+
+    @property
+    def way_on(self) -> str:
+        """What to do about an operation that takes too long, for the hints of errors."""
+        return f"{GO_ON}; if it is stuck, `{self.abort}` ends it" if self.abort else GO_ON
 
 
 def state_of(document: Document) -> str:
@@ -80,7 +87,7 @@ def converge(
             if fault_in(error).is_stale:
                 continue
             raise from_arm(error, doing) from error
-        outcome = follow(clients, response, subject.what, doing, budget.left())
+        outcome = follow(clients, response, subject, doing, budget.left())
         if outcome.overtaken:
             continue
         live = settled(subject, doing, budget.left())
@@ -115,7 +122,7 @@ def settled(subject: Subject, doing: str, patience: Patience) -> Document | None
         state = state_of(document)
         return Seen(state, done=state in AT_REST, value=document)
 
-    return wait_for(look, subject.what, doing, patience)
+    return wait_for(look, subject.what, doing, patience, hint=subject.way_on)
 
 
 @dataclass(frozen=True)
@@ -131,21 +138,36 @@ class Outcome:
     overtaken: bool = False
 
 
-def follow(clients: Clients, response: HttpResponse, what: str, doing: str, patience: Patience) -> Outcome:
-    """Wait until an accepted operation has ended, one way or another."""
+def follow(clients: Clients, response: HttpResponse, subject: Subject, doing: str, patience: Patience) -> Outcome:
+    """Wait until an accepted operation has ended, one way or another.
+
+    Raises:
+        TimedOut: It has not; the message names the operation and since when it runs.
+    """
     status_url = response.headers.get("azure-asyncoperation")
     url = status_url or response.headers.get("location")
     if not url:
         return Outcome()
-    look = _look_at_status if status_url else _look_at_location
-    return cast("Outcome", wait_for(lambda: look(clients, url, doing), what, doing, patience))
+    latest: Document = {}
+
+    def look() -> Seen[Outcome]:
+        return _look_at_status(clients, url, doing, latest) if status_url else _look_at_location(clients, url, doing)
+
+    try:
+        return cast("Outcome", wait_for(look, subject.what, doing, patience, hint=subject.way_on))
+    except TimedOut as error:
+        if not latest:
+            raise
+        since = f"operation `{latest.get('name')}` runs since {latest.get('startTime')}"
+        raise TimedOut(f"{error.message}; {since}", hint=error.hint) from error
 
 
-def _look_at_status(clients: Clients, url: str, doing: str) -> Seen[Outcome]:
+def _look_at_status(clients: Clients, url: str, doing: str, latest: Document) -> Seen[Outcome]:
     response = clients.send("GET", url)
     if (seen := _not_an_answer(response, doing)) is not None:
         return seen
     body = json_of(response)
+    latest.update(body)
     status = str(body.get("status") or "")
     if not status:
         raise ServiceError(f"cannot {doing}: the operation's state has no `status`", code="NoOperationStatus")
@@ -212,7 +234,8 @@ def send_when_free(send: Send, subject: Subject, doing: str, patience: Patience)
             raise
         raise OperationInProgress(
             f"cannot {doing}: another operation outlasted the wait ({sending.obstacle})",
-            hint="wait for it, or raise `--timeout`; then run the same command again",
+            hint="wait for it, or raise `--timeout`; then run the same command again"
+            + (f"; if it is stuck, `{subject.abort}` ends it" if subject.abort else ""),
         ) from error
     except HttpResponseError:
         raise

@@ -42,11 +42,14 @@ class Reads:
 
     def cluster_subject(self, spec: ClusterSpec) -> Subject:
         """Return the cluster as what an operation is about."""
-        return Subject(f"cluster `{spec.name}`", lambda: self._cluster(spec), lambda: self._busy(spec))
+        abort = f"az aks operation-abort --resource-group {spec.resource_group} --name {spec.name}"
+        return Subject(f"cluster `{spec.name}`", lambda: self._cluster(spec), lambda: self._busy(spec), abort)
 
     def pool_subject(self, spec: ClusterSpec, pool: str) -> Subject:
         """Return a pool as what an operation is about."""
-        return Subject(f"node pool `{pool}`", lambda: self._pool(spec, pool), lambda: self._busy(spec))
+        place = f"--resource-group {spec.resource_group} --cluster-name {spec.name} --name {pool}"
+        abort = f"az aks nodepool operation-abort {place}"
+        return Subject(f"node pool `{pool}`", lambda: self._pool(spec, pool), lambda: self._busy(spec), abort)
 
     def _busy(self, spec: ClusterSpec) -> str | None:
         """Name what runs on the cluster or on one of its pools."""
