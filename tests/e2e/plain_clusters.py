@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from e2e.artefacts import folder_of
+from e2e.places import Places
+from e2e.recipes.control_plane import CONTROL_PLANE
 from tests.e2e.clusters import Cluster, eventually, running
 from tests.e2e.machine import Machine
 
@@ -80,7 +83,7 @@ class PlainCluster(Cluster):
         docker = self.machine.docker
         self.in_node("systemctl disable --quiet kubelet containerd", node)
         docker("restart", "--time=2", node)
-        (control_plane,) = (self.machine.root / "artefacts").glob("control_plane-*/images.tar")
+        control_plane = folder_of(CONTROL_PLANE, Places(self.machine.root)) / "images.tar"
         self.in_node("mkdir -p /kind/images", node)
         for number, archive in enumerate((control_plane, *_archives(self.machine))):
             docker("cp", str(archive), f"{node}:/kind/images/{number}.tar")
