@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from aks_wasm.emulator.cluster import managed_policies
+from aks_wasm.emulator.cluster.guards import Guard
 from aks_wasm.emulator.cluster.statuses import Rejected
-from aks_wasm.emulator.cluster.store import Guard
 from aks_wasm.errors import NotAllowed, Refused
 from aks_wasm.kube.client import KubeClient
 from aks_wasm.shims.catalogue import select

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aks_wasm.emulator.cluster.causes import Cause, invalid
+from aks_wasm.emulator.cluster.guards import Guard
 from aks_wasm.emulator.cluster.pod_security_checks import Finding, detailed, findings, short
 from aks_wasm.emulator.cluster.pod_templates import TEMPLATES
 from aks_wasm.emulator.cluster.statuses import Invalid, Rejected
 from aks_wasm.emulator.cluster.trees import Tree, dig
 
 if TYPE_CHECKING:
-    from aks_wasm.emulator.cluster.store import Guard, Store
+    from aks_wasm.emulator.cluster.store import Store
 
 PREFIX = "pod-security.kubernetes.io/"
 _LEVELS = ("privileged", "baseline", "restricted")

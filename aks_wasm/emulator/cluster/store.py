@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aks_wasm.emulator.cluster import admission, events
+from aks_wasm.emulator.cluster.guards import Guard
 from aks_wasm.emulator.cluster.kinds import WITHOUT_GENERATION
 from aks_wasm.emulator.cluster.statuses import AlreadyExists, Conflict, NotFound, Rejected
 from aks_wasm.emulator.cluster.subscription import Change, ChangeLog, ChangeType, Subscription
 from aks_wasm.emulator.cluster.trees import Tree, copied, metadata, now
 from aks_wasm.emulator.state import Documents
 
-__all__ = ["AlreadyExists", "Conflict", "Guard", "NotFound", "Rejected", "Store", "Subscription"]
+__all__ = ["AlreadyExists", "Conflict", "NotFound", "Rejected", "Store", "Subscription"]
 
 # Revisions are handed out from blocks whose end is on disk: a restart never hands one out twice.
 _REVISION_BLOCK = 1000
@@ -23,20 +24,12 @@ _FIRST_REVISION = 100
 _DEFAULT_POD_GRACE_SECONDS = 30
 _PROPAGATION_FINALIZERS = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
 
-Guard = Callable[["Store", str, Tree | None, Tree], list[str]]
-"""Validating admission: takes the store, the plural, the old object (None: a new one) and the new one; returns warnings
-and raises ApiFailure to refuse."""
-
 
 class Store:
     """Kubernetes objects by plural (`pods`, `deployments.apps`), namespace and name.
 
     Everything in the emulator's process goes through it: API server, controllers, node agents. What a method
     hands out is the caller's own copy, unless it says so.
-
-    Attributes:
-        log: What changed, for watchers.
-        guards: By name, who else judges what clients and controllers write.
     """
 
     def __init__(self, documents: Documents, collection_prefix: str) -> None:
@@ -51,7 +44,7 @@ class Store:
         self._revision = kept["end"] if kept else _FIRST_REVISION
         self._revision_end = self._revision
         self.log = ChangeLog(self._revision)
-        self.guards: dict[str, Guard] = {}
+        self.guards: dict[str, Guard] = {}  # by name, who else judges what clients and controllers write
 
     @property
     def revision(self) -> int:
@@ -125,12 +118,7 @@ class Store:
         """Put an object in the place of its older self; nothing is written when nothing differs.
 
         The last finalizer's going ends an object that is being deleted.
-
-        Args:
-            plural: Whose object.
-            obj: What it is to be.
-            dry_run: Stop just before writing.
-            whole: A status without a path of its own counts for the generation, too.
+        With `whole` a status that has no path of its own counts for the generation, too.
 
         Raises:
             NotFound: There is none of that name.
