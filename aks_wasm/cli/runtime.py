@@ -10,7 +10,7 @@ from aks_wasm.cli.any_cluster import begin_run
 from aks_wasm.cli.context import AppContext
 from aks_wasm.cli.group import NounGroup, typer_app
 from aks_wasm.cli.options import AnyClusterCommand, Yes
-from aks_wasm.cli.runtime_answers import end, selector_of
+from aks_wasm.cli.runtime_answers import complete_shim, end, selector_of
 
 app = typer_app("Wasm runtimes on the nodes of our cluster, or of any (--kubeconfig).", cls=NounGroup)
 
@@ -24,6 +24,7 @@ Shims = Annotated[
         metavar="NAME[@VERSION]|NAME=PATH",
         help="By name, or a binary built for Linux; may be repeated",
         show_default=False,
+        autocompletion=complete_shim,
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done")]
@@ -66,7 +67,7 @@ def install(
     """Put shims on every node, one node after the other, and prove each; default those of the file."""
     with_app = AppContext.of(context)
     given = {"image": image, "turns": max_unavailable, "installer": installer, "dry_run": dry_run}
-    run, selector = begin_run(with_app, name), selector_of(node_selector)
+    selector, run = selector_of(node_selector), begin_run(with_app, name)
     end(with_app, with_app.use_cases.install_runtimes(run, shim or (), selector=selector, given=given))
 
 
@@ -83,7 +84,13 @@ def verify(
     *,
     shim: Annotated[
         list[str] | None,
-        typer.Option("--shim", metavar="NAME[@VERSION]", help="Only this one; may be repeated", show_default=False),
+        typer.Option(
+            "--shim",
+            metavar="NAME[@VERSION]",
+            help="Only this one; may be repeated",
+            show_default=False,
+            autocompletion=complete_shim,
+        ),
     ] = None,
     node: Annotated[str | None, typer.Option("--node", help="Only this node", show_default=False)] = None,
     name: Name = None,
@@ -116,7 +123,13 @@ def remove(
     *,
     shim: Annotated[
         list[str] | None,
-        typer.Option("--shim", metavar="NAME[@VERSION]", help="Which; may be repeated", show_default=False),
+        typer.Option(
+            "--shim",
+            metavar="NAME[@VERSION]",
+            help="Which; may be repeated",
+            show_default=False,
+            autocompletion=complete_shim,
+        ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All of them, and the installer")] = False,
     name: Name = None,

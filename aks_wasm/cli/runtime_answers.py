@@ -32,6 +32,16 @@ def selector_of(words: Sequence[str] | None) -> Mapping[str, str] | None:
     return {key: value for key, _, value in pairs}
 
 
+def complete_shim(incomplete: str) -> list[str]:
+    """Return the shims of the catalogue that a word may become, their versions once the name is whole."""
+    from aks_wasm.shims.catalogue import every_version
+
+    shims = every_version()
+    names = dict.fromkeys(shim.name for shim in shims)
+    words = [*names, *(f"{shim.name}@{shim.version}" for shim in shims if "@" in incomplete or incomplete in names)]
+    return [word for word in words if word.startswith(incomplete)]
+
+
 def end(app: AppContext, result: RuntimeResult) -> None:
     """Show the result; exit with 1 when it is not what was asked for.
 

@@ -82,6 +82,18 @@ def test_the_runtimes_of_preview_pools_are_verified_by_the_services_own_names(to
     assert (item["shim"], item["version"], item["ready"], item["nodes"]) == ("spin", "v0.15.1", 1, 1)
 
 
+def test_runtimes_that_no_installer_speaks_for_are_tried_all_the_same(tool: Tool) -> None:
+    """As where the provider has brought the shims, or somebody has deleted the installer."""
+    tool.up(*SHIM)
+    client = KubeClient.from_kubeconfig(tool("kubeconfig").stdout)
+    for kind in ("DaemonSet", "ConfigMap"):
+        client.delete(kind, "shim-installer", "aks-wasm-system")
+    client.close()
+    assert results(runtime(tool, "verify", *SHIM)) == {(NEW, "ok")}
+    (item,) = [i for i in runtime(tool, "list", *SHIM)["items"] if i["runtimeClass"] == NEW]
+    assert (item["version"], item["ready"], item["nodes"]) == ("v0.25.1", 1, 1)
+
+
 def test_aks_automatic_is_refused_before_anything_is_made(own_tool: Tool) -> None:
     own_tool.group("PUT", location="westeurope", tags={"aks-wasm-owner": own_tool.name})
     own_tool.somebody_else("POST", "/providers/Microsoft.ContainerService/register?api-version=2025-04-01")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from aks_wasm.kube.runtime_users import User, running, users_of
-from aks_wasm.shims.catalogue import Shim
+from aks_wasm.shims.catalogue import Shim, select
 from aks_wasm.shims.installer import INSTALLER, shims_of
 from aks_wasm.shims.labels import MANAGED_BY, MANAGER, PART_OF, READY, SYSTEM_NAMESPACE, owned, ready_label
 from aks_wasm.shims.preview import preview_of
@@ -32,37 +33,51 @@ def list_runtimes(site: Site) -> RuntimeClassList:
         nodes = threads.submit(client.list, "Node")
         installer = threads.submit(client.get, "ConfigMap", INSTALLER, SYSTEM_NAMESPACE)
         classes = [found for found in listed.result() if not _is_of_probes(found)]
-        shims = {shim.handler: shim for shim in shims_of(installer.result() or {})}
+        present = {shim.handler: shim for shim in shims_of(installer.result() or {})}
     users = users_of(client, map(name_of, classes))
-    owner = site.run.spec.name
-    states = [_state(found, shims, nodes.result(), users, owner) for found in classes]
+    look = _Look(site, {**_brought(site), **present}, nodes.result(), bool(present), users)
+    states = [_state(found, look) for found in classes]
     return RuntimeClassList(tuple(sorted(states, key=lambda state: (state.made_by != MANAGER, state.name))))
 
 
-def _state(
-    found: Mapping[str, Any], shims: Mapping[str, Shim], nodes: Sequence[Node], users: Sequence[User], owner: str
-) -> RuntimeClassState:
+@dataclass(frozen=True)
+class _Look:
+    """What was seen: our shims by handler, the nodes, whether our installer works here, who uses what."""
+
+    site: Site
+    shims: Mapping[str, Shim]
+    nodes: Sequence[Node]
+    installer: bool
+    users: Sequence[User]
+
+
+def _brought(site: Site) -> dict[str, Shim]:
+    return {shim.handler: shim for shim in select(site.run.spec.shims)}
+
+
+def _state(found: Mapping[str, Any], look: _Look) -> RuntimeClassState:
     name, handler = name_of(found), str(found["handler"])
     selector = (found.get("scheduling") or {}).get("nodeSelector") or {}
-    ours = owned(owner).items() <= labels_of(found).items()
-    shim = shims.get(handler) if ours else None
+    ours = owned(look.site.run.spec.name).items() <= labels_of(found).items()
+    shim = look.shims.get(handler) if ours else None
     preview = preview_of(name, handler)
+    fitting = [node for node in look.nodes if selector.items() <= labels_of(node).items()]
+    ready: int | None = None
     if shim is not None:
-        fitting = [node for node in nodes if is_marked(node)]
-        ready: int | None = sum(labels_of(node).get(ready_label(handler)) == READY for node in fitting)
-    else:
-        fitting = [node for node in nodes if selector.items() <= labels_of(node).items()]
-        version = preview.version if preview else ""
-        ready = sum(proved(node, name, version) for node in fitting) if ours else None
+        # The class selects nodes that are ready; how many there should be says the installer's mark, or the pools.
+        ready = sum(labels_of(node).get(ready_label(handler)) == READY for node in look.nodes)
+        fitting = [node for node in look.nodes if is_marked(node)] if look.installer else look.site.nodes()
+    elif ours:
+        ready = sum(proved(node, name, preview.version if preview else "") for node in fitting)
     return RuntimeClassState(
         runtime_class=name,
         shim=shim.name if shim else preview.name if preview else None,
         version=shim.version if shim else preview.version if preview else None,
         handler=handler,
-        made_by=_made_by(found, nodes, ours=ours),
+        made_by=_made_by(found, look.nodes, ours=ours),
         ready=ready,
         nodes=len(fitting),
-        used_by=_used_by([user for user in users if user.runtime_class == name]),
+        used_by=_used_by([user for user in look.users if user.runtime_class == name]),
     )
 
 

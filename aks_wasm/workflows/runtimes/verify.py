@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aks_wasm.errors import AksWasmError, UsageError
 from aks_wasm.events import StepFailed, StepFinished, StepStarted, Warned
 from aks_wasm.kube.workloads import owned_by
-from aks_wasm.shims.catalogue import Shim
+from aks_wasm.shims.catalogue import Shim, select
 from aks_wasm.shims.installer import INSTALLER, KEEPER, probe_image_key
 from aks_wasm.shims.labels import COMPONENT, READY, SYSTEM_NAMESPACE, ready_label
 from aks_wasm.shims.node_report import last_report
@@ -123,7 +123,30 @@ def _trials(site: Site, words: Sequence[str]) -> list[Trial]:
     present = look_at_installer(client, site.run.spec.name)
     marked = [node for node in client.list("Node") if is_marked(node)]
     shims = [shim for shim in present.shims if _is_asked(shim, words)]
-    return [*installer_trials(site, shims, marked), *_service_trials(site, words)]
+    listed = {shim.handler for shim in present.shims}
+    return [
+        *installer_trials(site, shims, marked),
+        *_brought_trials(site, words, listed),
+        *_service_trials(site, words),
+    ]
+
+
+def _brought_trials(site: Site, words: Sequence[str], listed: Collection[str]) -> list[Trial]:
+    """Return the trials of our RuntimeClasses that no installer speaks for: the provider has brought their shims."""
+    run, client = site.run, site.run.connect()
+    classes = {name_of(found) for found in client.list("RuntimeClass", labels=owned_by(run.spec.name))}
+    trials: list[Trial] = []
+    for shim in select(run.spec.shims):
+        if shim.handler in listed or shim.runtime_class not in classes or not _is_asked(shim, words):
+            continue
+        image = delivered(run, shim)
+        if image is None:
+            run.emit(Warned(f"`{shim.name}` is not tried: no registry is known that its nodes pull the probe from"))
+            continue
+        probing = probe_class_name(shim.handler)
+        name = probing if probing in classes else shim.runtime_class
+        trials += [Trial(node, shim, name, image, shim.handler, pulls=True) for node in site.nodes()]
+    return trials
 
 
 def _service_trials(site: Site, words: Sequence[str]) -> list[Trial]:
