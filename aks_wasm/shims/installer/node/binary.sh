@@ -44,7 +44,7 @@ unpack() {
     mv "$1" "$work/packed"
     if [ "$(bytes 0 2 "$work/packed")" = '31 139' ]; then
         gzip -dc "$work/packed" >"$work/unpacked" 2>"$work/said" ||
-            { grep -qi 'no space' "$work/said" && room_or DiskFull "$work"; fail Truncated "$2: $(tail -n 1 "$work/said")"; }
+            room_or Truncated "$work" "$2 cannot be unpacked: $(tail -n 1 "$work/said")"
         mv "$work/unpacked" "$work/packed"
     fi
     if is_elf "$work/packed"; then mv "$work/packed" "$3"; return; fi
@@ -54,7 +54,8 @@ unpack() {
         *"
 "*) fail Unsupported "the archive has more than one $2" ;;
     esac
-    tar -xOf "$work/packed" "$member" >"$3" 2>"$work/said" || room_or Truncated "$work"
+    tar -xOf "$work/packed" "$member" >"$3" 2>"$work/said" ||
+        room_or Unsupported "$work" "$2 cannot be unpacked: $(head -n 1 "$work/said")"
     rm -f "$work/packed"
 }
 

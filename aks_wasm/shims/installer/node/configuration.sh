@@ -63,9 +63,15 @@ with_ours() {
 carried() {
     for handler in $(runtimes_in "$work/before" | cut -f 1); do
         if ! cat "$base"/*.text | grep -q "$1[\"']*\.containerd\.runtimes\.[\"']*${handler}[]\"'.]"; then
-            awk -v wanted="plugins.$1.containerd.runtimes.$handler" '
-                /^[ \t]*\[/ { table = $0; gsub(/[][" \t\047]/, "", table) }
-                table == wanted || index(table, wanted ".") == 1' "$work/dump-before"
+            awk -v id="$1" -v wanted=".containerd.runtimes.$handler" '
+                /^[ \t]*\[/ {
+                    table = $0; gsub(/[][" \t\047]/, "", table)
+                    at = index(table, wanted); rest = substr(table, at + length(wanted))
+                    its = at && rest ~ /^(\.|$)/
+                    if (its) print "[plugins.\"" id "\"" wanted rest "]"
+                    next
+                }
+                its' "$work/dump-before"
         fi
     done
 }

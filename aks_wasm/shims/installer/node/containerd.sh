@@ -74,7 +74,7 @@ version_of() {
 
 # imports_of FILE: what the file really imports, one a line. The dump's word is no proof: it prints a default.
 imports_of() {
-    top_level "$1" | tr '\n' ' ' |
+    { top_level "$1" | tr '\n' ' '; echo; } |
         sed -n 's/^\(.*[[:space:]]\)\{0,1\}imports[[:space:]]*=[[:space:]]*\[\([^]]*\)\].*/\2/p' | tr ',' '\n' |
         sed -n "s/^[[:space:]]*[\"']\(.*\)[\"'][[:space:]]*\$/\1/p"
 }

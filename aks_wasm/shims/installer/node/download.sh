@@ -18,7 +18,8 @@ fetch() {
 # A binary that came in pieces, compressed; its sum in the list is that of the binary.
 join_parts() {
     plain "$1" && [ -f "$folder/parts/$1/part-000" ] || fail NotFound "the parts of $1 did not come with the list"
-    cat "$folder/parts/$1"/part-* | gzip -dc >"$2" 2>"$work/said" || room_or Truncated "$work"
+    cat "$folder/parts/$1"/part-* | gzip -dc >"$2" 2>"$work/said" ||
+        room_or Truncated "$work" "the parts of $1 cannot be joined: $(tail -n 1 "$work/said")"
 }
 
 # from_image REF//PATH FILE: pulls without a login; an image that is there already is not pulled

@@ -76,8 +76,7 @@ make_trial() {
 # First our own drop-in where the root file imports a folder, then the root file, then what is imported after it: from
 # the last file that has a CRI section containerd 1.x takes all of it.
 choose() {
-    refusal=HandlerDropped refused='there is no place for a runtime'
-    places=0
+    first='' places=0
     i=1
     while [ $i -lt $count ]; do
         if [ "$(cat "$base/$i.path")" = "$drop_in" ]; then places="$i $places"; else places="$places $i"; fi
@@ -92,10 +91,11 @@ choose() {
                 with_ours "$base/$target.text" "$id" "$note" $carry >"$base/$target.try"
                 make_trial "$target"
                 if has_effect "$trial" "$next"; then return; fi
+                if [ -z "$first" ]; then first=$refused first_refusal=$refusal; fi
             done
         done
     done
-    fail "$refusal" "$refused"
+    fail "$first_refusal" "$first"
 }
 
 # has_effect FILE FOLDER: would containerd have our handlers with our binaries, and all the others as they were

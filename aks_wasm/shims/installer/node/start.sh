@@ -34,11 +34,16 @@ say() { printf 'aks-wasm: %s\n' "$*" >&2; }
 # ConfigRefused HandlerDropped RestartFailed RolledBack NoTurn Unsupported
 fail() { code=$1; shift; say "error: $code: $*"; exit 1; }
 
-# room_or ERROR PLACE: a write failed; the disk is full, or it is something else
+# is_full PLACE: less than 256 KiB are free
+is_full() {
+    free=$(df -Pk "$1" 2>/dev/null | awk 'NR == 2 { print $4 }')
+    [ "${free:-9999}" -lt 256 ]
+}
+
+# room_or CODE PLACE [WORDS]: something could not be written; the disk is full, or it is something else
 room_or() {
-    free=$(df -Pk "$2" 2>/dev/null | awk 'NR == 2 { print $4 }')
-    [ "${free:-9999}" -ge 256 ] || fail DiskFull "no room left on the node's disk below ${2#"$root"}"
-    fail "$1" "cannot write below ${2#"$root"}"
+    if is_full "$2"; then fail DiskFull "no room left on the node's disk below ${2#"$root"}"; fi
+    fail "$1" "${3:-"cannot write below ${2#"$root"}"}"
 }
 
 # setting KEY DEFAULT

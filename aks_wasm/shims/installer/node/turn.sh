@@ -6,12 +6,13 @@ take_turn() {
     turn=
     if [ "$(setting turns 0)" = 0 ]; then return; fi
     turn_kubeconfig
-    waited=0
+    began=$(date +%s) waits=0
     until take_any; do
-        [ $waited -lt 1800 ] || fail NoTurn "no turn to restart containerd came within half an hour: $(last_said)"
-        if [ $((waited % 30)) = 0 ]; then say "waiting for a turn to restart containerd: $holders"; fi
+        [ $(($(date +%s) - began)) -lt 1800 ] ||
+            fail NoTurn "no turn to restart containerd came within half an hour: $holders"
+        if [ $((waits % 15)) = 0 ]; then say "waiting for a turn to restart containerd: $holders"; fi
+        waits=$((waits + 1))
         sleep 2 9>&-
-        waited=$((waited + 2))
     done
 }
 

@@ -1,0 +1,150 @@
+"""What the script makes of locations and of what comes from them; a bad one changes nothing."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+import pytest
+
+from tests.unit.shims.node_script.machines import AKS_2404, ARCH, BINARY, Node, archive, elf, error_of
+
+MARK = "0123456789ab"
+
+
+class Answers(BaseHTTPRequestHandler):
+    """Serves what `content` has; each path has its own way to fail."""
+
+    content: ClassVar[bytes] = b""
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        if self.path == "/absent" or (self.path == "/busy" and self.asked.count("/busy") < 3):
+            self.send_error(404 if self.path == "/absent" else 503)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.content)))
+        self.end_headers()
+        self.wfile.write(self.content[: len(self.content) // 2] if self.path == "/cut" else self.content)
+
+    def log_message(self, *_words: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def serving(content: bytes) -> Iterator[str]:
+    handler = type("Handler", (Answers,), {"content": content, "asked": []})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(autouse=True)
+def no_pause(node: Node) -> None:
+    node.program("sleep", "#!/bin/sh\nexit 0\n")
+
+
+def nothing_changed(node: Node) -> None:
+    assert node.config.read_text() == AKS_2404
+    assert node.restarts == 0
+    assert not list((node.root / "opt").rglob("*shim-test*"))
+    assert [path.name for path in (node.root / "opt").rglob(".*")] == []
+    assert list(node.config.parent.iterdir()) == [node.config]
+
+
+def test_a_shim_comes_over_http_and_a_busy_server_is_asked_again(node: Node) -> None:
+    content = archive(elf())
+    with serving(content) as url:
+        done = node.run("install", node.line(content, location=f"{url}/busy"))
+    assert done.returncode == 0, done.stderr
+    assert node.binary().read_bytes() == elf()
+
+
+def test_what_is_not_there_is_not_asked_for_twice(node: Node) -> None:
+    with serving(b"") as url:
+        error = error_of(node.run("install", node.line(elf(), location=f"{url}/absent")))
+    assert error == f"NotFound: {url}/absent: absent, HTTP status 404"
+    nothing_changed(node)
+
+
+def test_a_download_that_is_cut_short_is_told_as_such(node: Node) -> None:
+    content = elf(tail=b"x" * 5000)
+    with serving(content) as url:
+        error = error_of(node.run("install", node.line(content, location=f"{url}/cut")))
+    assert error == f"Truncated: {url}/cut: the download was cut short"
+    nothing_changed(node)
+
+
+def test_a_server_that_does_not_answer(node: Node) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    error = error_of(node.run("install", node.line(elf(), location=f"http://127.0.0.1:{port}/x")))
+    assert error.startswith("DownloadFailed: http://127.0.0.1")
+    nothing_changed(node)
+
+
+@pytest.mark.parametrize(
+    ("content", "changed", "said"),
+    [
+        (archive(elf()), {"sha256": "0" * 64}, "HashMismatch: file:///download-test-v1 is not what it should be"),
+        (archive(elf()), {"sha256": "12"}, "HashMismatch: the SHA-256 of test v1 is not known"),
+        (archive(elf(machine=243)), {}, f"WrongArchitecture: {BINARY} is for another processor (ELF machine 243"),
+        (b"<html>not found</html>", {}, "Unsupported: what was downloaded is neither a Linux program nor an archive"),
+        (archive(b"<html>not found</html>"), {}, f"Unsupported: {BINARY} is not a Linux program"),
+        (archive(elf(), "readme.txt"), {}, "Unsupported: what was downloaded is neither"),
+        (archive(elf(), f"a/{BINARY}", f"b/{BINARY}"), {}, f"Unsupported: the archive has more than one {BINARY}"),
+        (archive(elf())[:-20], {}, f"Truncated: {BINARY} cannot be unpacked: "),
+        (archive(elf(), f"../../{BINARY}"), {}, f"Unsupported: {BINARY} cannot be unpacked: "),
+        (elf(), {"arch": "riscv64"}, f"Unsupported: test-v1 has no binary for linux/{ARCH}"),
+        (elf(), {"version": "../../etc"}, "Unsupported: the list has a name that is no plain one"),
+        (elf(), {"location": "file:///absent"}, "NotFound: file:///absent is not on this node"),
+        (elf(), {"location": "ftp://a/b"}, "Unsupported: ftp://a/b is of no kind known here"),
+        (elf(), {"location": f"parts://{MARK}"}, f"NotFound: the parts of {MARK} did not come with the list"),
+    ],
+)
+def test_what_is_not_as_it_should_be_changes_nothing(
+    node: Node, content: bytes, changed: dict[str, str], said: str
+) -> None:
+    assert error_of(node.run("install", node.line(content, **changed))).startswith(said)
+    nothing_changed(node)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [elf(), gzip.compress(elf(), mtime=0), archive(elf()), archive(elf(), f"./bin/{BINARY}")],
+    ids=["bare", "gzip", "tar", "tar-with-folders"],
+)
+def test_forms_of_a_binary(node: Node, content: bytes) -> None:
+    assert node.run("install", node.line(content)).returncode == 0
+    assert node.binary().read_bytes() == elf()
+
+
+def test_an_archive_writes_nothing_but_the_one_member(node: Node) -> None:
+    content = archive(elf(), f"./{BINARY}", "../../../evil")
+    assert node.run("install", node.line(content)).returncode == 0
+    assert node.binary().read_bytes() == elf()
+    assert not list(node.root.rglob("evil"))
+
+
+def test_a_binary_of_ones_own_comes_in_parts(node: Node) -> None:
+    content = elf(tail=bytes(range(256)) * 40)
+    packed = gzip.compress(content)
+    folder = node.folder / "parts" / MARK
+    folder.mkdir(parents=True)
+    for number in range(3):
+        third = len(packed) // 3 + 1
+        (folder / f"part-{number:03}").write_bytes(packed[number * third : (number + 1) * third])
+    total = hashlib.sha256(content).hexdigest()
+    assert node.run("install", node.line(content, location=f"parts://{MARK}", sha256=total)).returncode == 0
+    assert node.binary().read_bytes() == content
