@@ -13,12 +13,13 @@ import pytest
 from e2e.archives import Image, write_archive
 from tests.e2e.clusters import RUNTIME_TABLES, SHIM_IN_NODE, Cluster, cluster_of, eventually
 from tests.e2e.machine import Machine
+from tests.e2e.plain_registry import plain_registry
 from tests.e2e.product import TOOL
 from tests.emulator.node.oci_archives import ImageArchive
 
-VARIANT = "containerd2"
+VARIANT = "aks2404"
 AARCH64 = 183  # e_machine
-SECONDS = 60
+SECONDS = 90
 
 Pod = dict[str, Any]
 
@@ -27,14 +28,18 @@ Pod = dict[str, Any]
 def cluster(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster where all that goes wrong goes wrong side by side, so that no case waits for another."""
     folder = tmp_path_factory.mktemp("doctor")
-    with cluster_of(machine, VARIANT, folder) as made:
+    served = ImageArchive().add("arm64:1", {"x": b"x"}, platforms=("linux/arm64",))
+    with plain_registry(served) as port, cluster_of(machine, VARIANT, folder) as made:
         handlers = ("wasmtime", "nohandler", "nobinary", "wrongarch")
         made.apply(*(runtime_class(handler) for handler in handlers))
         healthy = doctor(made)
         assert healthy.returncode == 0, healthy.stdout + healthy.stderr
         break_node(made)
         load_broken_images(made, folder)
-        made.apply(*namespaces(), *(pod(name, **how) for name, how in FAILING.items()), *controllers())
+        registry = trust_registry(made, port)
+        pulled = {name: {"image": f"{registry}/{image}", "pull": "Always"} for name, image in PULLED.items()}
+        failing = {**FAILING, **pulled}
+        made.apply(*namespaces(), *(pod(name, **how) for name, how in failing.items()), *controllers())
         yield made
 
 
@@ -75,10 +80,13 @@ def load_broken_images(made: Cluster, folder: Path) -> None:
     program = folder / "program"
     program.write_bytes(elf(made.machine.shim.read_bytes()[:4096]))
     program.chmod(0o755)
+    plain = folder / "plain"
+    plain.write_bytes(program.read_bytes())  # and not executable
     content, archives = {"program": program}, folder / "broken"
     archives.mkdir()
     images = [
         Image("bench.local/foreign:1", content, "/program"),
+        Image("bench.local/data:1", {"program": plain}, "/program"),
         Image("bench.local/partial:1", {"program": program, "again": program}, "/program"),
     ]
     write_archive(archives / "linux.tar", images)
@@ -94,6 +102,19 @@ def load_broken_images(made: Cluster, folder: Path) -> None:
         ctr --namespace k8s.io content rm "$layer"
         """
     )
+
+
+def trust_registry(made: Cluster, port: int) -> str:
+    """Let the node pull from this machine without TLS; return the registry's name."""
+    registry = made.in_node("ip -4 route show default | awk '{print $3}'").strip() + f":{port}"
+    made.in_node(
+        f"""
+        mkdir -p /etc/containerd/certs.d/{registry}
+        printf '[host."http://{registry}"]\n  capabilities = ["pull", "resolve"]\n' \
+            >/etc/containerd/certs.d/{registry}/hosts.toml
+        """
+    )
+    return registry
 
 
 def elf(head: bytes) -> bytes:
@@ -119,9 +140,9 @@ FAILING: dict[str, dict[str, Any]] = {
     "no-binary": {"handler": "nobinary"},
     "wrong-shim": {"handler": "wrongarch"},
     "no-class": {"handler": None},
-    "for-arm64": {"image": "arm64", "handler": None},
+    "for-arm64": {"image": "arm64"},
     "foreign": {"image": "foreign", "handler": None},
-    "no-module": {"image": "foreign"},
+    "no-module": {"image": "data"},
     "partial": {"image": "partial"},
     "elsewhere": {"image": "registry.invalid/x:1", "pull": "Always"},
     "memory": {"args": ("alloc", "300"), "container": LIMITED},
@@ -132,6 +153,7 @@ FAILING: dict[str, dict[str, Any]] = {
     "slow": {"args": ("loop",), "container": {"resources": {"limits": {"cpu": "50m"}}}},
     "arm64-only": {"nodeSelector": {"kubernetes.io/arch": "arm64"}},
 }
+PULLED = {"listed": "arm64:1", "private": "private/x:1", "nowhere": "nobody/made:this"}
 
 
 def namespaces() -> list[dict[str, Any]]:
@@ -191,10 +213,13 @@ def finding(made: Cluster, thing: str, code: str) -> dict[str, Any]:
         ("no-binary", "NoShimBinary", 32, "`containerd-shim-nobinary-v1` is not on the node"),
         ("wrong-shim", "ShimWrongArchitecture", 34, "`containerd-shim-wrongarch-v1` is not for amd64"),
         ("no-class", "NoRuntimeClass", 28, "names no RuntimeClass"),
-        ("for-arm64", "NoMatchForPlatform", 37, "nothing for linux/amd64"),
-        ("no-module", "ImageNotForShim", 37, "finds nothing in `bench.local/foreign:1`"),
+        ("for-arm64", "ImageUnknown", 39, "is not present"),
+        ("no-module", "ImageNotForShim", 37, "finds nothing in `bench.local/data:1`"),
         ("foreign", "ImageWrongArchitecture", 34, "another architecture than amd64"),
         ("partial", "ContentMissing", 38, "one platform's layers"),
+        ("listed", "NoMatchForPlatform", 37, "nothing for linux/amd64"),
+        ("private", "RegistryDenied", 39, "wants a login"),
+        ("nowhere", "ImageUnknown", 39, "not found"),
         ("elsewhere", "RegistryUnreachable", 39, "cannot reach `registry.invalid`"),
         ("memory", "MemoryLimit", 41, "memory limit of 128Mi"),
         ("trap", "ContainerFailed", None, "exit code 2"),
