@@ -71,10 +71,11 @@ def run_plan(plan: Plan, context: StepContext) -> Outcome:
 
 
 def _skip_the_rest(plan: Plan, outcome: Outcome, emit: EventSink) -> None:
+    why = "stopped before it began" if isinstance(outcome.error, Interrupted) else "an earlier step did not finish"
     for step in plan.steps:
         if step.name not in outcome.states:
             outcome.states[step.name] = "not-run"
-            emit(StepSkipped(step.name, "an earlier step did not finish"))
+            emit(StepSkipped(step.name, why))
 
 
 @dataclass

@@ -84,14 +84,14 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 def _errors(reference: Reference, verify: str | bool) -> Iterator[None]:  # noqa: FBT001
     try:
         yield
-    except requests.exceptions.SSLError as error:
-        raise Unreachable(
-            f"the certificate of the registry `{reference.host}` is not trusted",
-            code="RegistryCertificate",
-            hint="name its authority with `REQUESTS_CA_BUNDLE`",
-            details=f"{error} (trusted: {verify})",
-        ) from error
     except requests.exceptions.RequestException as error:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            raise Unreachable(
+                f"the certificate of the registry `{reference.host}` is not trusted",
+                code="RegistryCertificate",
+                hint="name its authority with `REQUESTS_CA_BUNDLE`",
+                details=f"{error} (trusted: {verify})",
+            ) from error
         raise Unreachable(
             f"the registry `{reference.host}` does not answer",
             code="RegistryUnreachable",

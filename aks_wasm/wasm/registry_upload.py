@@ -70,6 +70,7 @@ class Upload:
         self._reference = reference
         self._credentials = credentials
         self._patience = patience
+        self._has_answered = False
         self._base = f"https://{reference.host}/v2/{reference.repository}"
 
     def has_manifest(self, tag: str) -> bool:
@@ -99,11 +100,20 @@ class Upload:
                 return Seen("the registry is busy", pause=error.pause)
 
         state = "the registry does not answer; trying again"
-        tolerant = Tolerant(look, self._patience.clock, _is_lost, state, pause=_PAUSE)
+        tolerant = Tolerant(look, self._patience.clock, self._is_lost, state, pause=_PAUSE)
         try:
             return wait_until(tolerant, what=f"the registry `{self._reference.host}`", patience=self._patience)
         except _NotNow as error:
             raise self._refusal(error.answer, str(error)) from error
+
+    def _is_lost(self, error: Exception) -> bool:
+        """Whether a later try may find the registry in a better state."""
+        if isinstance(error, _NotNow):
+            return True
+        if not isinstance(error, requests.exceptions.RequestException) or not _is_cut(error):
+            return False
+        # Where nothing has ever answered, the address is wrong more likely than not, and waiting of no use.
+        return self._has_answered or not _is_refused(error)
 
     def _find_manifest(self, tag: str) -> bool:
         doing = f"look for `{self._reference.repository}:{tag}`"
@@ -153,6 +163,7 @@ class Upload:
     def _send(self, method: str, url: str, doing: str, **options: Any) -> requests.Response:
         options.setdefault("timeout", _TIMEOUT)
         answer = self._session.request(method, url, **options)
+        self._has_answered = True
         challenge = answer.headers.get("WWW-Authenticate")
         if answer.status_code == requests.codes.unauthorized and challenge:
             self._session.headers["Authorization"] = authorize(
@@ -185,18 +196,16 @@ class Upload:
         )
 
 
-def _is_lost(error: Exception) -> bool:
-    """Whether a later try may find the registry in a better state."""
-    if isinstance(error, _NotNow):
-        return True
-    cut = isinstance(error, requests.exceptions.ConnectionError | requests.exceptions.Timeout)
-    return cut and not isinstance(error, requests.exceptions.SSLError) and not _refused(error)
+def _is_cut(error: requests.exceptions.RequestException) -> bool:
+    """Whether a connection broke, while TLS was set up or later; what is not trusted is no such thing."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return "UNEXPECTED_EOF" in str(error)
+    return isinstance(error, requests.exceptions.ConnectionError | requests.exceptions.Timeout)
 
 
-def _refused(error: Exception) -> bool:
-    """Whether nothing listens there, or the name is unknown: a wrong address, most likely, and no use in waiting."""
-    reason = getattr(error.args[0] if error.args else None, "reason", None)
-    return isinstance(reason, NewConnectionError)
+def _is_refused(error: requests.exceptions.RequestException) -> bool:
+    """Whether nothing listens there, or the name is unknown."""
+    return isinstance(getattr(error.args[0] if error.args else None, "reason", None), NewConnectionError)
 
 
 def _said(answer: requests.Response) -> str:

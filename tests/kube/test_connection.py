@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from aks_wasm.errors import Unreachable
-from tests.kube.cutting_relay import CuttingRelay
+from tests.cutting_relay import CuttingRelay
 from tests.kube.running_api import RunningApi, client_of
 
 IN_THE_GREETING, AFTER_THE_GREETING = 1, 2

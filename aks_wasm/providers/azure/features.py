@@ -6,7 +6,7 @@ Answers demand 11 of shared/facts/demands.md.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from azure.core.exceptions import ResourceNotFoundError
@@ -75,7 +75,9 @@ class Features:
         budget = Budget(patience)
         seen = self._wait(name, ("Registered",), patience)
         _register(self._clients, NAMESPACE)  # again, so that it takes note of the feature
-        _wait_for_provider(self._clients, NAMESPACE, budget.left())
+        left = budget.left()
+        noted = replace(left, on_state=lambda state: left.on_state(f"{state}; the resource provider takes note"))
+        _wait_for_provider(self._clients, NAMESPACE, noted)
         return seen
 
     def unregister(self, name: str = PREVIEW_FEATURE, patience: Patience | None = None) -> FeatureState:

@@ -118,7 +118,7 @@ def settled(subject: Subject, doing: str, patience: Patience) -> Document | None
     def look() -> Seen[Document]:
         document = subject.read()
         if document is None:
-            return Seen("absent", done=True)
+            return Seen("", done=True)
         state = state_of(document)
         return Seen(state, done=state in AT_REST, value=document)
 

@@ -120,3 +120,4 @@ def test_after_an_interruption_nothing_begins() -> None:
     outcome = run_plan(Plan((Do("a"), Do("b", ("a",)))), run)
     assert isinstance(outcome.error, Interrupted)
     assert outcome.states == {"a": "not-run", "b": "not-run"}
+    assert [event.reason for event in events if isinstance(event, StepSkipped)] == ["stopped before it began"] * 2

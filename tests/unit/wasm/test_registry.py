@@ -16,6 +16,7 @@ from aks_wasm.wasm.archive import ImageArchive
 from aks_wasm.wasm.oci import ImageContent, package
 from aks_wasm.wasm.registry import Reference, push
 from aks_wasm.wasm.registry_login import Credentials, Login, docker_config_file, docker_login
+from tests.cutting_relay import CuttingRelay
 from tests.unit.clocks import FakeClock
 from tests.unit.wasm.registry_server import TokenRegistry, token_registry
 
@@ -149,6 +150,17 @@ def test_a_registry_that_is_always_busy_ends_with_the_time_out(registry: TokenRe
     registry.troubles["HEAD"] = [web.Response(status=429) for _ in range(999)]
     with pytest.raises(TimedOut, match="the registry is busy"):
         pushed(image(registry, tmp_path), credentials=alice(registry, tmp_path), verify=str(registry.ca_file))
+
+
+@pytest.mark.parametrize("after", [1, 2])
+def test_a_registry_that_cuts_connections_is_tried_again(registry: TokenRegistry, tmp_path: Path, after: int) -> None:
+    relay, states = CuttingRelay(registry.port, cuts=2, after=after), list[str]()
+    with relay.running():
+        archive = package(CONTENT, repository=f"localhost:{relay.port}/team/x", folder=tmp_path)
+        credentials = Credentials(docker_config(tmp_path, auths={f"localhost:{relay.port}": auth("alice", "s3cret")}))
+        assert pushed(archive, credentials=credentials, verify=str(registry.ca_file), states=states)
+    assert states == ["the registry does not answer; trying again"]
+    assert len(registry.blobs) == 3
 
 
 def test_an_upload_without_a_place_is_told(registry: TokenRegistry, tmp_path: Path) -> None:
