@@ -66,3 +66,4 @@ def test_a_label_that_azure_does_not_have_for_the_pool_is_told(clinic: Tool) -> 
     (finding,) = told["findings"]
     assert (finding["code"], finding["demand"]) == ("LabelNotOnPool", 35)
     assert "on 1 of 1 nodes of the pool `system`" in finding["message"]
+    assert finding["command"].endswith(f"label node {node['metadata']['name']} {SHIMS}-")

@@ -44,7 +44,10 @@ def unusable_images(view: View) -> Iterator[Finding]:
 
 def _not_unpacked(view: View, pod: Manifest, image: str) -> tuple[str, int, str]:
     report = view.reports.get(node_of(pod) or "")
-    install = view.ways.install(shim_of(view.handler_of(pod) or "") or "")
+    shim = shim_of(view.handler_of(pod) or "") or "NAME"
+    install = view.ways.runtime("install", "--shim", shim, "--local-image-pull")
+    if view.ways.spec is not None:
+        install = view.ways.up("installer.localImagePull=true")
     message = f"containerd from 2.1 on does not unpack `{image}`, an image for `wasi/wasm`, unless it pulls it itself"
     if report is not None and report.local_image_pull:
         message = f"`{image}` was pulled before containerd was told to unpack images for `wasi/wasm`; pull it again"

@@ -151,7 +151,6 @@ def labels_beside_pools(view: View) -> Iterator[Finding]:
         lacks = known.get(SHIMS) != INSTALLED if known is not None else len(having) < len(nodes)
         if having and lacks:
             words = f"{SHIMS} is on {len(having)} of {len(nodes)} nodes of the pool `{pool}` and not on the pool"
-            command = view.ways.up() if view.ways.spec else _label_command(view, pool, {SHIMS: INSTALLED})
             yield Finding(
                 "LabelNotOnPool",
                 f"{words}: a new or reimaged node comes without it",
@@ -160,8 +159,18 @@ def labels_beside_pools(view: View) -> Iterator[Finding]:
                 node=name_of(having[0]),
                 demand=35,
                 evidence=f"nodes with the label: {', '.join(name_of(node) for node in having[:5])}",
-                command=command,
+                command=_settle(view, pool, having),
             )
+
+
+def _settle(view: View, pool: str, having: list[Manifest]) -> str:
+    """Return what puts the label onto the pool, or takes it off the nodes of a pool that the file does not mean."""
+    spec = view.ways.spec
+    if spec is None:
+        return _label_command(view, pool, {SHIMS: INSTALLED})
+    if pool in [wanted.name for wanted in spec.node_pools]:
+        return view.ways.up()
+    return view.ways.kubectl("label", "node", *map(name_of, having), f"{SHIMS}-")
 
 
 def pool_of(node: Manifest) -> str | None:
