@@ -44,6 +44,14 @@ Turns = Annotated[
     int | None,
     typer.Option("--max-unavailable", min=1, max=100, help="Nodes worked on at a time; default 1", show_default=False),
 ]
+LocalPull = Annotated[
+    bool | None,
+    typer.Option(
+        "--local-image-pull/--no-local-image-pull",
+        help="Have containerd from 2.1 on unpack what it pulls by itself, as images for wasi/wasm need",
+        show_default=False,
+    ),
+]
 Installer = Annotated[
     Literal["daemonset", "runtime-class-manager"] | None,
     typer.Option(
@@ -60,6 +68,7 @@ def install(
     node_selector: Selector = None,
     image: Image = None,
     max_unavailable: Turns = None,
+    local_image_pull: LocalPull = None,
     installer: Installer = None,
     name: Name = None,
     dry_run: DryRun = False,
@@ -67,6 +76,7 @@ def install(
     """Put shims on every node, one node after the other, and prove each; default those of the file."""
     with_app = AppContext.of(context)
     given = {"image": image, "turns": max_unavailable, "installer": installer, "dry_run": dry_run}
+    given["local_image_pull"] = local_image_pull
     selector, run = selector_of(node_selector), begin_run(with_app, name)
     end(with_app, with_app.use_cases.install_runtimes(run, shim or (), selector=selector, given=given))
 

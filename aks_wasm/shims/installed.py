@@ -83,6 +83,7 @@ class Change:
         binaries: What `parts://` locations of `add` name.
         image: Of the installer's containers; None leaves it.
         turns: How many nodes may restart containerd at a time; None leaves it.
+        local_image_pull: Whether containerd is to pull without its transfer service; None leaves it.
     """
 
     add: tuple[Shim, ...] = ()
@@ -91,6 +92,7 @@ class Change:
     binaries: tuple[Binary, ...] = ()
     image: str | None = None
     turns: int | None = None
+    local_image_pull: bool | None = None
 
     def shims(self, present: Present) -> tuple[Shim, ...]:
         """Return the shims that the nodes then have."""
@@ -109,7 +111,7 @@ class Change:
             probes={key: image for key, image in self.probes.items() if key in images},
             image=self.image or present.image or IMAGE,
             max_unavailable=self.turns or present.turns or 1,
-            local_image_pull=present.local_image_pull,
+            local_image_pull=present.local_image_pull if self.local_image_pull is None else self.local_image_pull,
             binaries=tuple(b for b in self.binaries if b.key in keys and b.key not in present.parts),
             kept_parts={key: n for key, n in present.parts.items() if key in keys},
         )

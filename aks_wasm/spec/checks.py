@@ -30,9 +30,13 @@ def _installer_problems(spec: ClusterSpec) -> list[Problem]:
     installer = spec.installer
     if installer.kind == "daemonset":
         return []
-    idle = [("image", installer.image is not None), ("maxUnavailable", "max_unavailable" in installer.model_fields_set)]
+    idle = [
+        ("image", installer.image is not None),
+        ("maxUnavailable", "max_unavailable" in installer.model_fields_set),
+        ("localImagePull", installer.local_image_pull is not None),
+    ]
     return [
-        Problem(f"installer.{name}", f"`{installer.kind}` has its own", "leave it out, or use kind daemonset")
+        Problem(f"installer.{name}", f"`{installer.kind}` knows no such thing", "leave it out, or use kind daemonset")
         for name, given in idle
         if given
     ]

@@ -169,6 +169,11 @@ class InstallerSpec(SpecModel):
     max_unavailable: Whole = Field(
         default=1, ge=1, le=100, description="How many nodes may restart their containerd at the same time"
     )
+    local_image_pull: bool | None = Field(
+        default=None,
+        description="Whether containerd from 2.1 on is to unpack what it pulls by itself, as images for wasi/wasm need "
+        "(containerd docs/cri/config.md); default: where a Wasm workload of the file names an image",
+    )
 
 
 class SecretValue(SpecModel):

@@ -129,6 +129,7 @@ class Wanted:
             probes=self.probes,
             image=settings.image,
             turns=settings.max_unavailable,
+            local_image_pull=self._local_image_pull(),
         )
         return change.installation(self.spec.name, self.present, tuple(self._taints(ours)))
 
@@ -197,6 +198,12 @@ class Wanted:
         # Where only some pools have what the service brings, ours reaches more nodes.
         chosen = max(able, key=lambda runtime: len(runtime.pools))
         return Placement(chosen.runtime_class, chosen.shim.command, chosen.shim.http_port, {})
+
+    def _local_image_pull(self) -> bool | None:
+        """Return what the file says; else that images which were not packaged here may be for wasi/wasm."""
+        said = self.spec.installer.local_image_pull
+        named = any(workload.image and workload.shim != NO_SHIM for workload in self.spec.workloads)
+        return said if said is not None else (True if named else None)
 
     def _ours(self, routes: Routes) -> tuple[str, ...]:
         return tuple(name for name, route in routes.items() if self.installs_on(route))

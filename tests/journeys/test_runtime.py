@@ -53,6 +53,17 @@ def test_a_dry_run_tells_the_steps_and_writes_nothing(given: Given) -> None:
     assert "put spin v0.25.1 on 2 nodes" in given.run("install", "--shim", "spin", "--dry-run").stdout
 
 
+def test_containerd_is_told_to_unpack_what_it_pulls_and_stays_told(given: Given) -> None:
+    def told() -> str:
+        live = given.client.get("ConfigMap", "shim-installer", SYSTEM_NAMESPACE) or {}
+        return str(live["data"]["settings"])
+
+    given.document("install", "--shim", "spin", "--local-image-pull", "--max-unavailable", "2")
+    assert "local_image_pull=true\nturns=2\n" in told()
+    given.document("install", "--shim", "spin@v0.23.0")
+    assert "local_image_pull=true\nturns=2\n" in told()
+
+
 def test_several_shims_live_side_by_side(given: Given) -> None:
     given.document("install", "--shim", "spin")
     document = given.document("install", "--shim", "wasmtime", "--shim", "spin@v0.23.0")

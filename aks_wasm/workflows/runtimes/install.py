@@ -37,12 +37,14 @@ class InstallOptions:
         image: Of the installer's containers; None takes the file's, else what is there, else Microsoft's.
         turns: How many nodes may restart containerd at a time; None likewise.
         installer: What puts shims on nodes; None takes the file's.
+        local_image_pull: Whether containerd is to unpack what it pulls by itself; None takes the file's.
         dry_run: Only say what would be done.
     """
 
     image: str | None = None
     turns: int | None = None
     installer: Literal["daemonset", "runtime-class-manager"] | None = None
+    local_image_pull: bool | None = None
     dry_run: bool = False
 
 
@@ -121,6 +123,7 @@ def change_of(site: Site, asked: Asked, options: InstallOptions, present: Presen
         binaries=tuple(Binary(path.read_bytes(), f"`{path}`") for path in asked.files.values()),
         image=options.image or installer.image,
         turns=turns,
+        local_image_pull=installer.local_image_pull if options.local_image_pull is None else options.local_image_pull,
     )
 
 

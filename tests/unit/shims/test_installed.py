@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from aks_wasm.shims.catalogue import Shim, select
 from aks_wasm.shims.installed import Change, Present
 from aks_wasm.shims.installer import Binary, Installation, ProbeImage
+from aks_wasm.spec.models import ClusterSpec, InstallerSpec, Metadata, Workload
+from aks_wasm.steps.wanted import Wanted
 
 NEW, OLD, WASMTIME = select(("spin", "spin@v0.23.0", "wasmtime"))
 PROBES = {key: ProbeImage(f"local/{key}:1", b"tar") for key in ("probe-spin-completes", "probe-spin-serves")}
@@ -67,3 +71,35 @@ def test_parts_of_a_binary_go_with_the_last_shim_that_needs_them() -> None:
     assert kept.kept_parts == {binary.key: 1}
     gone = Change(drop=frozenset({own.handler})).installation("demo", found, ())
     assert gone.kept_parts == {}
+
+
+def test_containerd_unpacks_by_itself_once_asked_and_until_told_otherwise() -> None:
+    assert not Change(add=(NEW,)).installation("demo", Present(), ()).local_image_pull
+    asked = Change(add=(NEW,), local_image_pull=True).installation("demo", Present(), ())
+    assert asked.local_image_pull
+    found = present(NEW, local_image_pull=True)
+    assert Change(add=(OLD,)).installation("demo", found, ()).local_image_pull
+    assert not Change(local_image_pull=False).installation("demo", found, ()).local_image_pull
+
+
+@pytest.mark.parametrize(
+    ("workload", "said", "pulls"),
+    [
+        ({"image": "r/web:1"}, None, True),
+        ({"image": "r/web:1"}, False, False),
+        ({"image": "r/web:1", "shim": "none"}, None, False),
+        ({"module": "a.wasm"}, None, False),
+        ({"module": "a.wasm"}, True, True),
+    ],
+)
+def test_images_that_were_not_packaged_here_may_be_for_wasi(
+    workload: dict[str, str], said: bool | None, pulls: bool
+) -> None:
+    spec = ClusterSpec(
+        metadata=Metadata(name="demo"),
+        installer=InstallerSpec(local_image_pull=said),
+        workloads=(Workload(name="web", **workload),),  # type: ignore[arg-type]
+    )
+    installation = Wanted(spec, (NEW,)).installation({"wasm": "shim"})
+    assert installation is not None
+    assert installation.local_image_pull is pulls
