@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Iterator
 
 from aks_wasm.kube.sayings import Heard
+from aks_wasm.shims.installer import IMAGE
 from aks_wasm.shims.labels import MANAGED_BY, MANAGER
 from aks_wasm.shims.runtime_class import probe_class_name
 from aks_wasm.workflows.doctor.edits import patched, workload_place
@@ -51,8 +52,14 @@ def _not_unpacked(view: View, pod: Manifest, image: str) -> tuple[str, int, str]
     message = f"containerd from 2.1 on does not unpack `{image}`, an image for `wasi/wasm`, unless it pulls it itself"
     if report is not None and report.local_image_pull:
         message = f"`{image}` was pulled before containerd was told to unpack images for `wasi/wasm`; pull it again"
-        return message, 31, view.ways.kubectl("debug", f"node/{node_of(pod)}", "--image", image)
+        return message, 31, _forgotten(view, pod, image)
     return message, 31, install
+
+
+def _forgotten(view: View, pod: Manifest, image: str) -> str:
+    """Return what takes an image off the pod's node, so that the kubelet pulls it again."""
+    where = ("debug", f"node/{node_of(pod)}", "--profile=sysadmin", "--stdin", f"--image={IMAGE}")
+    return view.ways.kubectl(*where, "--", "chroot", "/host", "ctr", "--namespace=k8s.io", "images", "rm", image)
 
 
 def _no_match(view: View, pod: Manifest, image: str) -> tuple[str, int, str]:

@@ -98,6 +98,8 @@ def test_what_was_pulled_before_containerd_was_told_to_unpack_is_told_apart() ->
     set_up = report("n1", HANDLER, localImagePull=True)
     told = only(view(node(), pod(status=waiting("CreateContainerError", UNPACKED)), runtime_class(), reports=[set_up]))
     assert "was pulled before containerd was told" in told.message
+    assert told.command is not None
+    assert told.command.endswith("-- chroot /host ctr --namespace=k8s.io images rm r/web:1")
 
 
 def test_wasm_without_a_runtime_class_is_told_with_a_class_to_take() -> None:
