@@ -16,19 +16,21 @@ T = TypeVar("T")
 
 def tolerant(look: Callable[[], Seen[T]], clock: Clock) -> Tolerant[T]:
     """Return the look, which the API server may leave unanswered for a while."""
-    return Tolerant(
-        look, clock, lambda error: isinstance(error, Unreachable), "the API server does not answer; trying again"
-    )
+    return Tolerant(look, clock, lambda error: isinstance(error, Unreachable), "no answer; trying again")
 
 
-def wait_until_reachable(client: KubeClient, patience: Patience) -> None:
+def wait_until_reachable(connect: Callable[[], KubeClient], patience: Patience) -> None:
     """Wait until the API server answers.
+
+    Args:
+        connect: Returns its client; whoever gives the credentials may be out of reach for a while as well.
+        patience: How long.
 
     Raises:
         Unreachable: It has not answered for `waits.LOST_SECONDS`.
     """
 
     def look() -> Seen[None]:
-        return Seen(f"Kubernetes {client.version()} answers", done=True)
+        return Seen(f"Kubernetes {connect().version()} answers", done=True)
 
     wait_until(tolerant(look, patience.clock), what="the cluster's API server", patience=patience)

@@ -39,7 +39,7 @@ class PutCluster:
     def run(self, context: StepContext) -> str | None:
         """Create, and wait until its API server answers."""
         context.provider.put_cluster(context.spec, self.request, context.patience())
-        wait_until_reachable(context.connect(), context.patience())
+        wait_until_reachable(context.connect, context.patience())
         return None
 
 

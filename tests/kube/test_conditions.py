@@ -1,15 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from aks_wasm.emulator.cluster.store import Store
-from aks_wasm.errors import Interrupted, TimedOut, Unreachable, WorkloadFailed
+from aks_wasm.errors import Interrupted, TimedOut, WorkloadFailed
 from aks_wasm.kube.client import KubeClient
 from aks_wasm.kube.conditions import endpoint_of, is_ready, wait_for, wait_gone, why_not_ready
-from aks_wasm.kube.outages import wait_until_reachable
 from aks_wasm.kube.workloads import Placement, workload_manifests
 from aks_wasm.spec.models import Workload
 from aks_wasm.waits import Patience, Seen
@@ -402,28 +401,3 @@ def test_what_is_taken_away_meanwhile_can_be_made_again(api: RunningApi, client:
     states: list[str] = []
     wait_for(client, pod, Patience(100, FakeClock(), states.append), make_again)
     assert states == ["probing again", "Succeeded"]
-
-
-class Restarting:
-    """An API server that does not answer until some time has passed."""
-
-    def __init__(self, clock: FakeClock, until: float) -> None:
-        self.clock, self.until = clock, until
-
-    def version(self) -> str:
-        if self.clock.now() < self.until:
-            raise Unreachable("the cluster's API server does not answer")
-        return "v1.35.5"
-
-
-def test_an_api_server_that_restarts_is_waited_for() -> None:
-    clock, seen = FakeClock(), list[str]()
-    wait_until_reachable(cast("KubeClient", Restarting(clock, 60)), Patience(600, clock, seen.append))
-    assert seen == ["the API server does not answer; trying again", "Kubernetes v1.35.5 answers"]
-
-
-def test_an_api_server_that_is_gone_is_told_before_the_time_is_up() -> None:
-    clock = FakeClock()
-    with pytest.raises(Unreachable):
-        wait_until_reachable(cast("KubeClient", Restarting(clock, 1000)), Patience(2000, clock))
-    assert clock.now() < 200
