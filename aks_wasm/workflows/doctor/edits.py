@@ -47,7 +47,8 @@ def logs(view: View, pod: Manifest, *, previous: bool) -> str:
     kind, name = view.owner_of(pod)
     workload = _our_name(pod)
     if workload is not None and view.ways.workload(workload) is not None:
-        words = ["aks-wasm", "workload", "logs", workload, *view.ways.spec_arguments]
+        named = ["--file" if word == "-f" else word for word in view.ways.spec_arguments]  # `-f` follows, as in kubectl
+        words = ["aks-wasm", "workload", "logs", workload, *named]
         return shlex.join([*words, "--previous"] if previous else words)
     namespace = str(pod["metadata"].get("namespace"))
     target = f"pod/{name_of(pod)}" if kind == "Pod" or previous else f"{kind.lower()}/{name}"

@@ -75,6 +75,12 @@ def test_the_log_says_what_ended_it(log: str, code: str, demand: int | None, wor
     assert "its last words" in told.evidence
 
 
+def test_the_log_of_our_own_workload_is_read_by_its_name() -> None:
+    labels = {"app.kubernetes.io/managed-by": "aks-wasm", "app.kubernetes.io/name": "web"}
+    told = only(view(node(), pod(labels=labels, status=terminated(3, restarts=2)), runtime_class(), ways=OURS))
+    assert told.command == "aks-wasm workload logs web --file a.yaml --previous"
+
+
 def test_a_newer_shim_is_what_an_application_ahead_of_it_wants() -> None:
     told = only(view(node(), pod(status=terminated(1, message=LINKER)), runtime_class()))
     assert told.command == "aks-wasm runtime upgrade --kubeconfig k --shim spin"
