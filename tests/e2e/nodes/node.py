@@ -170,7 +170,8 @@ def node_of(machine: Machine, release: str, folder: Path, *options: str) -> Iter
     docker("network", "create", name)  # one of its own has the engine's resolver, which the node's entrypoint wants
     try:
         docker(
-            "create", f"--network={name}", "--name", name, "--hostname", name, "--privileged", "--cgroupns=private", "--tty",
+            "create", f"--network={name}", "--name", name, "--hostname", name, "--privileged", "--cgroupns=private",
+            "--tty",
             "--tmpfs=/tmp", "--tmpfs=/run", "--volume=/var", "--volume=/lib/modules:/lib/modules:ro",
             f"--volume={given}:/given", "--volume=/dev/null:/etc/systemd/system/kubelet.service:ro", *options,
             machine.node_image("containerd1"),

@@ -12,6 +12,7 @@
 #             settings, lines key=value: local_image_pull=true|false turns=N namespace=NAME
 #             probes/*.tar, images to import; parts/<sum>/part-*, binaries that came in pieces
 # Environment: NODE_NAME, and POD_UID for the token that takes turns; AKS_WASM_ROOT, the node's root if not / (tests).
+# shellcheck disable=SC2013,SC2015,SC2020 # names are plain words; `a && b || fail` is meant so; tr takes sets
 set -eu
 umask 022
 PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin
