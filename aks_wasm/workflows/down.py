@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -16,6 +15,7 @@ from aks_wasm.events import Warned
 from aks_wasm.kube import kubeconfig
 from aks_wasm.plan.plan import Plan
 from aks_wasm.plan.runner import run_plan
+from aks_wasm.providers.abilities import ListsOwned
 from aks_wasm.providers.base import Observed
 from aks_wasm.providers.marks import OWNER_TAG, Owned
 from aks_wasm.spec.models import ClusterSpec, Metadata
@@ -94,10 +94,10 @@ def _expired(run: Run) -> list[Owned]:
 
 
 def _owned(run: Run) -> list[Owned]:
-    listing: Callable[[], list[Owned]] | None = getattr(run.provider, "owned", None)
-    if listing is None:
-        raise UsageError(f"{run.provider.info.name} can't list what is ours", code="NoInventory", hint="name the file")
-    return listing()
+    provider = run.provider
+    if not isinstance(provider, ListsOwned):
+        raise UsageError(f"{provider.info.name} can't list what is ours", code="NoInventory", hint="name the file")
+    return provider.owned()
 
 
 def _spec_of(run: Run, found: Owned) -> ClusterSpec:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aks_wasm.errors import UsageError
+from aks_wasm.providers.abilities import FeatureState, HasPreviewFeature, PreviewFeature
 from aks_wasm.workflows.context import Run
 from aks_wasm.workflows.results import ActionResult
 
@@ -24,16 +23,16 @@ def unregister(run: Run) -> ActionResult:
     return _answer(_features(run).unregister(patience=run.patience()))
 
 
-def _features(run: Run) -> Any:
-    features = getattr(run.provider, "features", None)
-    if features is None:
+def _features(run: Run) -> PreviewFeature:
+    provider = run.provider
+    if not isinstance(provider, HasPreviewFeature):
         raise UsageError(
-            f"{run.provider.info.name} has no preview features",
+            f"{provider.info.name} has no preview features",
             code="NoFeatures",
             hint="use `--target azure` or `--target emulator`",
         )
-    return features
+    return provider.features
 
 
-def _answer(state: Any) -> ActionResult:
+def _answer(state: FeatureState) -> ActionResult:
     return ActionResult("FeatureResult", f"feature/{state.name}", {"name": state.name, "state": state.state})

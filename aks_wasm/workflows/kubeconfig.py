@@ -10,6 +10,7 @@ from typing import Any
 from aks_wasm.errors import UsageError
 from aks_wasm.kube import kubeconfig
 from aks_wasm.kube.exec_credential import asked_version, exec_credential
+from aks_wasm.providers.abilities import GivesTokens
 from aks_wasm.settings import Settings
 from aks_wasm.spec.models import ClusterSpec, Metadata
 from aks_wasm.workflows.context import Run
@@ -45,11 +46,10 @@ def kube_token(settings: Settings) -> str:
 
     target: Any = settings.target or "azure"
     provider = open_provider(ClusterSpec(metadata=Metadata(name="kube-token"), target=target), settings)
-    token = getattr(provider, "token", None)
-    if token is None:
+    if not isinstance(provider, GivesTokens):
         raise UsageError(f"{provider.info.name} clusters need no token", code="NoToken")
     with closing(provider):
-        value, expires = token()
+        value, expires = provider.token()
     return exec_credential(value, expires, api_version=asked_version(os.environ))
 
 

@@ -13,6 +13,7 @@ from aks_wasm.plan.plan import Plan
 from aks_wasm.plan.planner import Seen
 from aks_wasm.plan.runner import Outcome, run_plan
 from aks_wasm.plan.unchanged import left_as_it_is
+from aks_wasm.providers.abilities import KnowsDurations
 from aks_wasm.providers.marks import marks
 from aks_wasm.steps.wanted import Wanted
 from aks_wasm.workflows.context import ClusterConnection, Run
@@ -27,7 +28,8 @@ def plan_up(run: Run) -> ClusterResult:
     wanted, seen = _prepared(run, writes=False)
     plan = planner.plan_up(wanted, seen, marks(run.spec))
     records = tuple(StepRecord(step.name, "planned", summary=step.describe()) for step in plan)
-    seconds = critical_seconds(plan, getattr(run.provider, "typical_seconds", {}))
+    provider = run.provider
+    seconds = critical_seconds(plan, provider.typical_seconds if isinstance(provider, KnowsDurations) else {})
     return replace(_result("PlanResult", wanted, seen, records), facts={"typicalSeconds": round(seconds) or None})
 
 

@@ -6,12 +6,13 @@ Answers demand 11 of shared/facts/demands.md.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from azure.core.exceptions import ResourceNotFoundError
 
 from aks_wasm.errors import PreviewRetired, UsageError
+from aks_wasm.providers.abilities import FeatureState
 from aks_wasm.providers.azure.clients import document_of
 from aks_wasm.providers.azure.errors import translated
 from aks_wasm.providers.azure.waiting import Budget, wait_for
@@ -28,14 +29,6 @@ UNKNOWN = "Unknown"
 _COMPANIONS = ("Microsoft.Compute", "Microsoft.Network", "Microsoft.Storage", "Microsoft.ManagedIdentity")
 _UNREGISTERED = ("NotRegistered", "Unregistered")
 _RETIREMENT = "https://aka.ms/aks/wasi-retirement"
-
-
-@dataclass(frozen=True)
-class FeatureState:
-    """A preview feature and its state in Azure's words; `Unknown` when Azure has none of that name."""
-
-    name: str
-    state: str
 
 
 class Features:

@@ -77,7 +77,8 @@ def _space(engine: Engine, nodes: int, *, image_is_there: bool) -> list[Problem]
     return [
         Problem(
             "",
-            f"{free / _GIBIBYTE:.1f} GiB are free at `{engine.storage}`, and {nodes} nodes need {needed // _GIBIBYTE} GiB",
+            f"{free / _GIBIBYTE:.1f} GiB are free at `{engine.storage}`, "
+            f"and {nodes} nodes need {needed // _GIBIBYTE} GiB",
             f"free some space, `{engine.program} system prune` for example",
         )
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aks_wasm.emulator.node.runtimes import Runtime
-from aks_wasm.hello import hello_files
+from aks_wasm.spec.builtin import HELLO
 from tests.emulator.node.rehearsal import Rehearsal, rehearse
 
 
@@ -24,8 +24,7 @@ async def nodes(tmp_path: Path) -> AsyncIterator[Rehearsal]:
 @pytest.fixture
 def hello() -> dict[str, bytes]:
     """The files of the built-in service."""
-    with hello_files() as files:
-        return {path.name: path.read_bytes() for path in files.service.parent.iterdir() if path.suffix != ".c"}
+    return {path.name: path.read_bytes() for path in (HELLO / "service").iterdir() if path.suffix != ".c"}
 
 
 @pytest.fixture
@@ -36,7 +35,6 @@ def hello_image(nodes: Rehearsal, hello: dict[str, bytes]) -> str:
 
 @pytest.fixture
 def task_image(nodes: Rehearsal) -> str:
-    with hello_files() as files:
-        content = {path.name: path.read_bytes() for path in files.job.parent.iterdir() if path.suffix != ".c"}
+    content = {path.name: path.read_bytes() for path in (HELLO / "job").iterdir() if path.suffix != ".c"}
     nodes.image("task:1", content, config={"Entrypoint": ["/task.wasm"]})
     return "task:1"

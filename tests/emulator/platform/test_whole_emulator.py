@@ -15,8 +15,8 @@ import requests
 import yaml
 
 from aks_wasm.emulator.launch import Running, Wanted, start, status, stop
-from aks_wasm.hello import hello_files
 from aks_wasm.settings import Settings
+from aks_wasm.spec.builtin import HELLO
 from aks_wasm.waits import Patience, Seen, SystemClock, wait_until
 from aks_wasm.wasm.oci import content_of, package
 
@@ -108,8 +108,7 @@ def answering(settings, tmp_path) -> Running:
     running = start(settings, QUICK)
     pools = [{"name": "system", "mode": "System"}, {"name": "wasm", "workload_runtime": "WasmWasi"}]
     running.client().request("PUT", "clusters/demo", {"pools": pools})
-    with hello_files() as files:
-        image = package(content_of(files.service), repository="aks-wasm.local/hello", folder=tmp_path)
+    image = package(content_of(HELLO / "service" / "spin.toml"), repository="aks-wasm.local/hello", folder=tmp_path)
     with image.path.open("rb") as archive:
         loaded = running.client().request("PUT", "clusters/demo/images", archive)
     assert loaded["images"] == [image.name]
