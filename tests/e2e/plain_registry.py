@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tarfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
-from tests.emulator.node.oci_archives import ImageArchive
+_NAME = "io.containerd.image.name"
 
 
-def documents_of(archive: ImageArchive) -> Mapping[str, bytes]:
+def documents_of(archives: Iterable[Path]) -> dict[str, bytes]:
     """Return what is served: blobs and manifests by digest, and each name's manifest by `repository:tag`."""
-    named = {entry["annotations"]["io.containerd.image.name"]: entry["digest"] for entry in archive.entries}
-    return archive.blobs | {name: archive.blobs[digest] for name, digest in named.items()}
+    documents: dict[str, bytes] = {}
+    for archive in archives:
+        with tarfile.open(archive) as tar:
+            files = {member.name: tar.extractfile(member) for member in tar.getmembers() if member.isfile()}
+            contents = {name: file.read() for name, file in files.items() if file is not None}
+        blobs = {f"sha256:{name.rpartition('/')[2]}": data for name, data in contents.items() if "blobs/" in name}
+        entries = json.loads(contents["index.json"])["manifests"]
+        documents |= blobs | {entry["annotations"][_NAME]: blobs[entry["digest"]] for entry in entries}
+    return documents
 
 
 @contextmanager
-def plain_registry(archive: ImageArchive) -> Iterator[int]:
-    """Serve an archive's images, named without a registry, for the length of a `with`; yields the port."""
-    documents = documents_of(archive)
+def plain_registry(*archives: Path) -> Iterator[int]:
+    """Serve the images of OCI archives, named without a registry, for the length of a `with`; yields the port."""
+    documents = documents_of(archives)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

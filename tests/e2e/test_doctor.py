@@ -28,8 +28,7 @@ Pod = dict[str, Any]
 def cluster(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster where all that goes wrong goes wrong side by side, so that no case waits for another."""
     folder = tmp_path_factory.mktemp("doctor")
-    served = ImageArchive().add("arm64:1", {"x": b"x"}, platforms=("linux/arm64",))
-    with plain_registry(served) as port, cluster_of(machine, VARIANT, folder) as made:
+    with plain_registry(*served(machine, folder)) as port, cluster_of(machine, VARIANT, folder) as made:
         handlers = ("wasmtime", "nohandler", "nobinary", "wrongarch")
         made.apply(*(runtime_class(handler) for handler in handlers))
         healthy = doctor(made)
@@ -41,6 +40,15 @@ def cluster(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Itera
         failing = {**FAILING, **pulled}
         made.apply(*namespaces(), *(pod(name, **how) for name, how in failing.items()), *controllers())
         yield made
+
+
+def served(machine: Machine, folder: Path) -> tuple[Path, Path]:
+    """Write the images to pull: one that lists another processor only, and a module for wasi/wasm."""
+    write_archive(
+        folder / "wasi.tar", [Image("wasi:1", {"app.wasm": machine.apps / "task.wasm"}, "/app.wasm", "wasi", "wasm")]
+    )
+    listed = ImageArchive().add("arm64:1", {"x": b"x"}, platforms=("linux/arm64",))
+    return folder / "wasi.tar", listed.write(folder / "listed.tar")
 
 
 def runtime_class(handler: str) -> dict[str, Any]:
@@ -153,7 +161,7 @@ FAILING: dict[str, dict[str, Any]] = {
     "slow": {"args": ("loop",), "container": {"resources": {"limits": {"cpu": "50m"}}}},
     "arm64-only": {"nodeSelector": {"kubernetes.io/arch": "arm64"}},
 }
-PULLED = {"listed": "arm64:1", "private": "private/x:1", "nowhere": "nobody/made:this"}
+PULLED = {"for-wasi": "wasi:1", "listed": "arm64:1", "private": "private/x:1", "nowhere": "nobody/made:this"}
 
 
 def namespaces() -> list[dict[str, Any]]:
