@@ -111,7 +111,9 @@ def _logs(threads: ThreadPoolExecutor, client: KubeClient, view: View) -> dict[t
 def _telling(view: View) -> Iterable[tuple[Manifest, str, bool]]:
     """Yield pod, container and whether the one before its restart is meant, of those that ended badly."""
     seen = set()
-    for pod in view.of("Pod"):
+    for pod in sorted(view.of("Pod"), key=lambda pod: not view.concerns_us(pod)):
+        if view.is_past(pod):
+            continue
         for status in container_statuses(pod):
             ended = (status.get("state") or {}).get("terminated")
             last = (status.get("lastState") or {}).get("terminated")

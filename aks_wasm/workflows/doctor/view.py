@@ -149,6 +149,20 @@ class View:
                 owners[str(item["metadata"].get("uid"))] = (str(reference["kind"]), str(reference["name"]))
         return owners
 
+    @cached_property
+    def _controllers(self) -> dict[str, Manifest]:
+        return {str(item["metadata"].get("uid")): item for kind in ("ReplicaSet", "Job") for item in self.of(kind)}
+
+    def is_past(self, pod: Manifest) -> bool:
+        """Return whether a pod failed and what keeps it has gone on without it: another one did the work."""
+        reference = controller_of(pod)
+        keeper = self._controllers.get(str(reference.get("uid"))) if reference else None
+        if keeper is None or pod.get("status", {}).get("phase") != "Failed":
+            return False
+        if keeper.get("kind") == "Job":
+            return condition_of(keeper, "Complete").get("status") == "True"
+        return int(keeper.get("status", {}).get("readyReplicas", 0)) >= int(keeper.get("spec", {}).get("replicas", 1))
+
     def finding(
         self,
         pod: Manifest,
@@ -178,7 +192,8 @@ class View:
     @cached_property
     def complaints(self) -> list[Complaint]:
         """What every pod that is not well says, one for each meaning."""
-        return [complaint for pod in self.of("Pod") if not is_well(pod) for complaint in self._complaints(pod)]
+        ill = [pod for pod in self.of("Pod") if not is_well(pod) and not self.is_past(pod)]
+        return [complaint for pod in ill for complaint in self._complaints(pod)]
 
     def heard(self, *codes: str) -> Iterator[tuple[Complaint, Heard]]:
         """Yield the complaints with one of these meanings."""

@@ -40,7 +40,7 @@ _PROBE_WORDS = re.compile(r"(?P<kind>Startup|Liveness) probe (?:failed|errored)"
 def failing_containers(view: View) -> Iterator[Finding]:
     """Find Wasm containers that ended badly, and say what ended them."""
     for pod in view.of("Pod"):
-        if not view.concerns_us(pod) or pod["metadata"].get("deletionTimestamp"):
+        if not view.concerns_us(pod) or view.is_past(pod) or pod["metadata"].get("deletionTimestamp"):
             continue
         for status in container_statuses(pod):
             ended = _bad_end(pod, status)

@@ -153,3 +153,25 @@ def test_jobs_and_bare_pods_are_made_anew() -> None:
         assert told.command is not None
         assert f"get {kind} --output yaml" in told.command
         assert told.command.endswith("replace --force --filename -")
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_failed_try_of_a_job_counts_until_another_one_has_done_the_work(done: bool) -> None:
+    conditions = [{"type": "Complete", "status": "True"}] if done else []
+    job = {
+        "kind": "Job",
+        "metadata": meta("task", uid="job-1"),
+        "spec": {},
+        "status": {"conditions": conditions, "active": 1},
+    }
+    failed = pod(owner={"kind": "Job", "name": "task", "uid": "job-1"}, phase="Failed", status=terminated(1))
+    codes = [one.code for one in found(view(node(), job, failed, runtime_class()))]
+    assert codes == ([] if done else ["ContainerFailed"])
+
+
+@pytest.mark.parametrize("ready", [1, 0])
+def test_a_failed_pod_counts_until_its_replica_set_has_others(ready: int) -> None:
+    replicas = {**SET, "spec": {"replicas": 1}, "status": {"replicas": 1, "readyReplicas": ready}}
+    failed = pod(owner=BY_SET, phase="Failed", status=terminated(1))
+    codes = [one.code for one in found(view(node(), replicas, failed, runtime_class()))]
+    assert codes == ([] if ready else ["ContainerFailed"])
