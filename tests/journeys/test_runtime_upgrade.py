@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.journeys.conftest import Tool
-from tests.journeys.given_cluster import FAULT, Given, error_of, given_cluster
+from tests.journeys.given_cluster import FAULT, Given, elf, error_of, given_cluster
 
 NEW, OLD = "aks-wasm-spin-v0-25-1", "aks-wasm-spin-v0-23-0"
 OURS = {"app.kubernetes.io/managed-by": "aks-wasm", "app.kubernetes.io/part-of": "aks-wasm"}
@@ -82,3 +82,18 @@ def test_a_dry_run_of_an_upgrade_tells_what_moves_and_writes_nothing(given: Give
 def test_what_is_not_installed_is_not_upgraded(given: Given) -> None:
     error = error_of(given, "upgrade", "--shim", "wasmtime", code=2)
     assert (error["code"], "runtime install --shim wasmtime" in error["hint"]) == ("NotInstalled", True)
+
+
+def test_a_build_of_ones_own_changes_only_when_it_is_named(given: Given) -> None:
+    builds = [
+        [f"wasmtime={elf(given.tool.folder, f'{n}{arch}/containerd-shim-wasmtime-v1', arch, n.encode())}" for n in "12"]
+        for arch in ("amd64", "arm64")
+    ]
+    first, second = ([word for pair in builds for word in ("--shim", pair[number])] for number in (0, 1))
+    (own,) = given.document("install", *first)["shims"][1:]
+    assert [shim["name"] for shim in given.document("upgrade")["removed"]] == ["spin"]
+    document = given.document("upgrade", *second)
+    assert [shim["handler"] for shim in document["removed"]] == [own["handler"]]
+    assert {one["result"] for one in document["nodes"]} == {"ok"}
+    error = error_of(given, "upgrade", "--shim", "spin", "--shim", "spin@v0.23.0", code=2)
+    assert "one version of each shim" in error["message"]

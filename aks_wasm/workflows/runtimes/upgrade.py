@@ -13,7 +13,7 @@ from aks_wasm.events import Warned
 from aks_wasm.kube.runtime_users import User, users_of
 from aks_wasm.plan.plan import Plan
 from aks_wasm.plan.runner import run_plan
-from aks_wasm.shims.catalogue import Shim
+from aks_wasm.shims.catalogue import Shim, every_version, select
 from aks_wasm.shims.installed import Present
 from aks_wasm.steps.move import MoveWorkloads
 from aks_wasm.steps.shims import look_at_installer
@@ -93,27 +93,30 @@ def upgrade(site: Site, words: Sequence[str], *, everybody: bool, dry_run: bool)
 
 
 def _wanted(site: Site, words: Sequence[str], present: Present) -> Upgrade:
+    """Return what is asked for; own builds only change when they are named, since nobody knows a newer one."""
     listed = site.run.spec.shims
-    if words:
-        asked = asked_shims(words, listed)
-    else:
-        names = {entry.partition("@")[0] if isinstance(entry, str) else entry.name for entry in listed}
-        known = [s.name for s in present.shims if s.name in names or s.engine]
-        asked = asked_shims(sorted(set(known)), listed) if known else Asked()
-    handlers = {shim.handler for shim in asked.shims}
+    published = {shim.handler for shim in every_version()} | {shim.handler for shim in select(listed)}
+    movable = tuple(shim for shim in present.shims if words or shim.handler in published)
+    asked = asked_shims(words or sorted({shim.name for shim in movable}), listed) if words or movable else Asked()
+    names = [shim.name for shim in asked.shims]
     there = {shim.name for shim in present.shims}
-    missing = [shim.name for shim in asked.shims if shim.name not in there]
-    if missing or not asked.shims:
-        what = ", ".join(f"`{name}`" for name in missing) or "no shim that has other versions"
+    missing = [name for name in names if name not in there]
+    if missing:
         raise UsageError(
-            f"{what} is not installed" if missing else "there is nothing to upgrade: no shim of the catalogue is there",
+            f"there is nothing to upgrade: {', '.join(f'`{name}`' for name in missing)} is not installed",
             code="NotInstalled",
-            hint=f"`aks-wasm runtime install --shim {missing[0]}` puts it there"
-            if missing
-            else "`--shim NAME=PATH` names another build of your own",
+            hint=f"`aks-wasm runtime install --shim {missing[0]}` puts it there",
         )
-    names = {shim.name for shim in asked.shims}
-    return Upgrade(asked, tuple(s for s in present.shims if s.name in names and s.handler not in handlers))
+    if len(set(names)) < len(names):
+        raise UsageError("an upgrade goes to one version of each shim", hint="give each `--shim` once")
+    if not names:
+        raise UsageError(
+            "there is nothing to upgrade: no published shim is installed",
+            code="NotInstalled",
+            hint="`--shim NAME=PATH` names another build of your own",
+        )
+    handlers = {shim.handler for shim in asked.shims}
+    return Upgrade(asked, tuple(s for s in movable if s.name in names and s.handler not in handlers))
 
 
 def _prove(site: Site, shims: tuple[Shim, ...]) -> tuple[Proof, ...]:
