@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aks_wasm.errors import Refused, ServiceError
+from aks_wasm.errors import ServiceError
 from aks_wasm.kube.conditions import wait_for
 from aks_wasm.kube.matching import matches
+from aks_wasm.providers.ownership import not_ours, owner_in
 from aks_wasm.shims.installed import Change, Present
 from aks_wasm.shims.installer import INSTALLER, Installation
-from aks_wasm.shims.labels import MANAGED_BY, MANAGER, PART_OF, SYSTEM_NAMESPACE
+from aks_wasm.shims.labels import SYSTEM_NAMESPACE
 from aks_wasm.steps.nodes_installed import wait_installed, wait_marked
 from aks_wasm.steps.runtime import apply_changed
 from aks_wasm.steps.step import StepContext
@@ -46,16 +47,12 @@ def refuse_foreign_installer(live: Manifest, owner: str) -> None:
     Raises:
         Refused: With whose it is.
     """
-    labels = live["metadata"].get("labels") or {}
-    if labels.get(MANAGED_BY) == MANAGER and labels.get(PART_OF) == owner:
+    whose = owner_in(live["metadata"].get("labels") or {})
+    if whose == owner:
         return
     kind, name = live["kind"], live["metadata"]["name"]
-    whose = labels.get(PART_OF) if labels.get(MANAGED_BY) == MANAGER else None
-    raise Refused(
-        f"the {kind} `{name}` " + (f"belongs to `{whose}`" if whose else "was not made by aks-wasm"),
-        code="NotOurs",
-        hint=f"give the file that made it, or `--name {whose}`" if whose else "it must go before ours can be made",
-    )
+    hint = f"give the file that made it, or `--name {whose}`" if whose else "it must go before ours can be made"
+    raise not_ours(kind, name, whose, hint)
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aks_wasm.errors import Refused
 from aks_wasm.kube.conditions import has_failed, is_going, wait_for, wait_gone
 from aks_wasm.kube.workloads import NAMESPACE, owned_by
-from aks_wasm.shims.labels import NAME, owned
+from aks_wasm.providers.ownership import not_ours, owner_in
+from aks_wasm.shims.labels import NAME
 from aks_wasm.spec.models import Workload
 from aks_wasm.steps.runtime import apply_changed, routes_of
 from aks_wasm.steps.step import StepContext
@@ -93,12 +93,9 @@ def refuse_foreign(client: KubeClient, manifest: Manifest, owner: str) -> None:
     """
     kind, name = manifest["kind"], manifest["metadata"]["name"]
     live = client.get(kind, name, NAMESPACE)
-    if live is not None and not owned(owner).items() <= (live["metadata"].get("labels") or {}).items():
-        raise Refused(
-            f"the {kind} `{name}` in the namespace `{NAMESPACE}` was not made by aks-wasm",
-            code="NotOurs",
-            hint=f"name the workload differently, or delete it first: `kubectl delete {kind.lower()} {name}`",
-        )
+    if live is not None and (whose := owner_in(live["metadata"].get("labels") or {})) != owner:
+        hint = f"name the workload differently, or delete it first: `kubectl delete {kind.lower()} {name}`"
+        raise not_ours(kind, name, whose, hint)
 
 
 def make_room(client: KubeClient, manifest: Manifest, context: StepContext) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from aks_wasm.errors import AksWasmError, NotAllowed, Refused, UsageError
+from aks_wasm.errors import AksWasmError, NotAllowed, UsageError
 from aks_wasm.kube.workloads import owned_by
 from aks_wasm.plan.live import Key, LiveObjects
 from aks_wasm.providers.base import Observed, ObservedCluster
+from aks_wasm.providers.ownership import refuse_foreign_cluster, refuse_foreign_group
 from aks_wasm.shims.installer import INSTALLER
 from aks_wasm.shims.labels import COMPONENT
 from aks_wasm.workflows.context import Run
@@ -84,13 +85,7 @@ def refuse_foreign(observed: Observed, name: str) -> None:
     Raises:
         Refused: Naming whose it is and the way out.
     """
-    group, cluster = observed.group, observed.cluster
-    if group is not None and group.owner not in (None, name):
-        raise _not_ours("resource group", group.name, group.owner, "choose another `azure.resourceGroup` in the file")
-    if cluster is not None and cluster.owner != name:
-        raise _not_ours("cluster", cluster.name, cluster.owner, "choose another `metadata.name` in the file")
-
-
-def _not_ours(what: str, name: str, owner: str | None, hint: str) -> Refused:
-    whose = f"belongs to `{owner}`" if owner else "was not made by aks-wasm"
-    return Refused(f"the {what} `{name}` {whose}", code="NotOurs", hint=hint)
+    if observed.group is not None:
+        refuse_foreign_group(observed.group, name, unmarked_is_fine=True)
+    if observed.cluster is not None:
+        refuse_foreign_cluster(observed.cluster, name)

@@ -138,7 +138,7 @@ def test_a_foreign_group_is_refused_before_anything_is_written(azure: Target, pr
         lambda: provider.ensure(Prerequisite.GROUP, spec, patience()),
         lambda: provider.delete(spec, None, patience(), wait=True),
     ):
-        with pytest.raises(Refused, match="is not ours"):
+        with pytest.raises(Refused, match="was not made by aks-wasm"):
             act()
     assert azure.writes(before) == []
 

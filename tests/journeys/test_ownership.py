@@ -50,7 +50,7 @@ def test_a_group_of_somebody_elses_is_left_alone(own_tool: Tool, verb: str) -> N
 def test_a_group_without_a_mark_is_only_used_when_the_file_names_it(own_tool: Tool) -> None:
     own_tool.group("PUT", location="westeurope")
     error = refused(own_tool, "up", *BARE)
-    assert f"the resource group `{own_tool.name}` is not ours" in error["message"]
+    assert f"the resource group `{own_tool.name}` was not made by aks-wasm" in error["message"]
     assert "azure.resourceGroup" in error["hint"]
     assert own_tool.document("down", "--yes")["deleted"] == []
     named = fields_of(f"azure.resourceGroup={own_tool.name}")

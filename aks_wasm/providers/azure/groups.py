@@ -9,9 +9,9 @@ from azure.core.exceptions import HttpResponseError
 from aks_wasm.providers.azure.clients import document_of
 from aks_wasm.providers.azure.errors import fault_in
 from aks_wasm.providers.azure.models import observed_group
-from aks_wasm.providers.azure.ownership import refuse_foreign_group
 from aks_wasm.providers.azure.waiting import wait_for
 from aks_wasm.providers.marks import marks
+from aks_wasm.providers.ownership import refuse_foreign_group
 from aks_wasm.spec.models import ClusterSpec
 from aks_wasm.waits import Patience, Seen
 
@@ -37,7 +37,7 @@ def ensure_group(reads: Reads, spec: ClusterSpec, patience: Patience) -> None:
         seen = observed_group(group)
         if seen.state == "Deleting":
             return Seen("Deleting")
-        refuse_foreign_group(seen, spec)
+        refuse_foreign_group(seen, spec.name, unmarked_is_fine=spec.azure.resource_group is not None)
         return Seen(seen.state, done=True)
 
     def _create() -> Seen[None]:

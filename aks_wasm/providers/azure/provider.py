@@ -19,7 +19,6 @@ from aks_wasm.providers.azure.groups import ensure_group
 from aks_wasm.providers.azure.inventory import owned
 from aks_wasm.providers.azure.kubeconfig import without_kubelogin
 from aks_wasm.providers.azure.operations import Send, converge, state_of
-from aks_wasm.providers.azure.ownership import refuse_foreign_cluster, refuse_foreign_group
 from aks_wasm.providers.azure.preflight import find_problems
 from aks_wasm.providers.azure.reads import Reads
 from aks_wasm.providers.azure.registry import NO_REGISTRY_PREFIX, ImageRegistry
@@ -33,6 +32,7 @@ from aks_wasm.providers.base import (
     ProviderInfo,
 )
 from aks_wasm.providers.marks import OWNER_TAG, Owned, lacking
+from aks_wasm.providers.ownership import refuse_foreign_cluster, refuse_foreign_group
 from aks_wasm.spec.models import ClusterSpec
 from aks_wasm.waits import Patience
 
@@ -142,9 +142,9 @@ class AzureProvider:
             Refused: The group or the cluster is somebody else's.
         """
         if observed.group is not None:
-            refuse_foreign_group(observed.group, spec)
+            refuse_foreign_group(observed.group, spec.name, unmarked_is_fine=spec.azure.resource_group is not None)
         if observed.cluster is not None:
-            refuse_foreign_cluster(observed.cluster, spec)
+            refuse_foreign_cluster(observed.cluster, spec.name)
         return find_problems(self._clients, spec, observed)
 
     def ensure(self, prerequisite: Prerequisite, spec: ClusterSpec, patience: Patience) -> None:
@@ -163,7 +163,7 @@ class AzureProvider:
         def decide(live: Document | None) -> Send | None:
             if live is None:
                 return self._create_cluster(spec, request)
-            refuse_foreign_cluster(models.observed_cluster(live), spec)
+            refuse_foreign_cluster(models.observed_cluster(live), spec.name)
             return self._update_cluster(spec, request, live)
 
         subject = self._reads.cluster_subject(spec)

@@ -15,12 +15,11 @@ from aks_wasm.providers.azure.errors import fault_in, from_arm, translated
 from aks_wasm.providers.azure.models import observed_cluster, observed_group
 from aks_wasm.providers.azure.ownership import (
     foreign_resources,
-    refuse_foreign_cluster,
-    refuse_foreign_group,
     refuse_foreign_resources,
     refuse_locked,
 )
 from aks_wasm.providers.azure.waiting import Budget, wait_for
+from aks_wasm.providers.ownership import refuse_foreign_cluster, refuse_foreign_group
 from aks_wasm.spec.models import ClusterSpec
 from aks_wasm.waits import Patience, Seen
 
@@ -48,7 +47,7 @@ class Teardown:
         cluster = self._reads.cluster(spec)
         if cluster is None:
             return
-        refuse_foreign_cluster(observed_cluster(cluster), spec)
+        refuse_foreign_cluster(observed_cluster(cluster), spec.name)
         subject = self._reads.pool_subject(spec, pool)
         names = (spec.resource_group, spec.name, pool)
         pools: Any = self._clients.aks.agent_pools
@@ -70,9 +69,9 @@ class Teardown:
         seen = observed_group(group)
         cluster = self._reads.cluster(spec)
         if cluster is not None:
-            refuse_foreign_cluster(observed_cluster(cluster), spec)
+            refuse_foreign_cluster(observed_cluster(cluster), spec.name)
         else:
-            refuse_foreign_group(seen, spec)
+            refuse_foreign_group(seen, spec.name, unmarked_is_fine=spec.azure.resource_group is not None)
         node_group = cluster["properties"].get("nodeResourceGroup") if cluster else None
         self._refuse_what_is_locked(spec, node_group)
         budget = Budget(patience)

@@ -18,12 +18,12 @@ from aks_wasm.providers.base import (
     ProviderInfo,
 )
 from aks_wasm.providers.marks import OWNER_TAG, Owned, expiry, lacking
+from aks_wasm.providers.ownership import refuse_foreign_cluster
 from aks_wasm.spec.models import Arch, ClusterSpec
 from aks_wasm.waits import Patience
 from aks_wasm.wasm.archive import ImageArchive
 
 _WASI_RUNTIME = "WasmWasi"
-_FOREIGN_HINT = "choose another `metadata.name`"
 
 Document = dict[str, Any]
 
@@ -57,7 +57,7 @@ class EmbeddedProvider:
             Refused: The cluster is somebody else's.
         """
         if observed.cluster is not None:
-            _refuse_foreign(observed.cluster, spec)
+            refuse_foreign_cluster(observed.cluster, spec.name)
         return []
 
     def ensure(self, prerequisite: Prerequisite, spec: ClusterSpec, patience: Patience) -> None:
@@ -153,7 +153,7 @@ class EmbeddedProvider:
     def _owned(self, spec: ClusterSpec) -> Document | None:
         document = self._read(spec.name)
         if document is not None:
-            _refuse_foreign(_observed(document), spec)
+            refuse_foreign_cluster(_observed(document), spec.name)
         return document
 
     def _put(self, name: str, document: Document) -> None:
@@ -162,12 +162,6 @@ class EmbeddedProvider:
 
 def _path(name: str) -> str:
     return f"clusters/{quote(name, safe='')}"
-
-
-def _refuse_foreign(cluster: ObservedCluster, spec: ClusterSpec) -> None:
-    if cluster.owner != spec.name:
-        whose = f"`{cluster.owner}`'s" if cluster.owner else "nobody's we know"
-        raise Refused(f"the cluster `{cluster.name}` is {whose}", code="ForeignCluster", hint=_FOREIGN_HINT)
 
 
 def _version(request: ClusterRequest) -> Document:

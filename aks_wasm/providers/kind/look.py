@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aks_wasm.errors import AksWasmError, Refused
+from aks_wasm.errors import AksWasmError
 from aks_wasm.providers.base import ObservedCluster
 from aks_wasm.providers.kind import nodes, shims
 from aks_wasm.providers.kind.containerd import Runtimes
@@ -25,6 +25,7 @@ from aks_wasm.providers.kind.record import (
     observed_pool,
 )
 from aks_wasm.providers.marks import OWNER_TAG
+from aks_wasm.providers.ownership import not_ours
 from aks_wasm.shims.catalogue import Shim
 
 SUCCEEDED = "Succeeded"
@@ -183,10 +184,7 @@ def refuse_foreign(seen: Look) -> None:
     owner = seen.record.tags.get(OWNER_TAG) if seen.record else (seen.name if seen.is_ours else None)
     if owner == seen.name and seen.is_ours:
         return
-    whose = f"belongs to `{owner}`" if owner else "was not made by aks-wasm"
-    raise Refused(
-        f"the kind cluster `{seen.name}` {whose}", code="ForeignCluster", hint="choose another `metadata.name`"
-    )
+    raise not_ours("kind cluster", seen.name, owner)
 
 
 def _effective(engine: Engine, containers: tuple[Container, ...]) -> dict[str, Runtimes]:

@@ -9,12 +9,11 @@ import pytest
 from aks_wasm.errors import Refused
 from aks_wasm.providers.azure.ownership import (
     foreign_resources,
-    refuse_foreign_cluster,
-    refuse_foreign_group,
     refuse_foreign_resources,
     refuse_locked,
 )
 from aks_wasm.providers.base import ObservedCluster, ObservedGroup
+from aks_wasm.providers.ownership import owner_in, refuse_foreign_cluster, refuse_foreign_group
 from aks_wasm.spec.models import ClusterSpec
 
 OURS = {"aks-wasm-owner": "hello"}
@@ -29,34 +28,46 @@ def group(tags: dict[str, str]) -> ObservedGroup:
 
 
 def test_our_group_and_our_cluster_pass() -> None:
-    refuse_foreign_group(group(OURS), spec())
-    refuse_foreign_cluster(ObservedCluster("hello", "Succeeded", "westus2", "1.35", OURS), spec())
+    refuse_foreign_group(group(OURS), "hello", unmarked_is_fine=False)
+    refuse_foreign_cluster(ObservedCluster("hello", "Succeeded", "westus2", "1.35", OURS), "hello")
 
 
 def test_a_group_that_the_file_names_may_be_unmarked() -> None:
-    refuse_foreign_group(group({}), spec("team"))
+    refuse_foreign_group(group({}), "hello", unmarked_is_fine=True)
 
 
 @pytest.mark.parametrize(
-    ("tags", "named"), [({}, None), ({"aks-wasm-owner": "other"}, None), ({"aks-wasm-owner": "other"}, "team")]
+    ("tags", "fine", "why"),
+    [
+        ({}, False, "was not made by aks-wasm"),
+        ({"aks-wasm-owner": "other"}, False, "belongs to `other`"),
+        ({"aks-wasm-owner": "other"}, True, "belongs to `other`"),
+    ],
 )
-def test_another_group_is_refused(tags: dict[str, str], named: str | None) -> None:
-    with pytest.raises(Refused, match="is not ours") as caught:
-        refuse_foreign_group(group(tags), spec(named))
-    assert caught.value.hint
+def test_another_group_is_refused(tags: dict[str, str], why: str, *, fine: bool) -> None:
+    with pytest.raises(Refused, match=f"the resource group `hello` {why}") as caught:
+        refuse_foreign_group(group(tags), "hello", unmarked_is_fine=fine)
+    assert "azure.resourceGroup" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(
-    ("tags", "why"), [({}, "does not carry the tag"), ({"aks-wasm-owner": "x"}, "says `x`, not `hello`")]
+    ("tags", "why"), [({}, "was not made by aks-wasm"), ({"aks-wasm-owner": "x"}, "belongs to `x`")]
 )
 def test_another_cluster_is_refused(tags: dict[str, str], why: str) -> None:
     with pytest.raises(Refused, match=why) as caught:
-        refuse_foreign_cluster(ObservedCluster("hello", "Succeeded", "westus2", "1.35", tags), spec())
-    assert caught.value.exit_code == 7
+        refuse_foreign_cluster(ObservedCluster("hello", "Succeeded", "westus2", "1.35", tags), "hello")
+    assert (caught.value.exit_code, caught.value.code) == (7, "NotOurs")
+
+
+def test_objects_are_ours_by_both_labels() -> None:
+    ours = {"app.kubernetes.io/managed-by": "aks-wasm", "app.kubernetes.io/part-of": "hello"}
+    assert owner_in(ours) == "hello"
+    assert owner_in(ours | {"app.kubernetes.io/managed-by": "Helm"}) is None
+    assert owner_in({}) is None
 
 
 def test_what_carries_no_mark_of_ours_is_foreign_and_listed() -> None:
-    resources = [
+    resources: list[dict[str, Any]] = [
         {"type": "Microsoft.ContainerService/managedClusters", "name": "hello", "tags": OURS},
         {"type": "Microsoft.Storage/storageAccounts", "name": "data"},
         {"type": "Microsoft.ContainerService/managedClusters", "name": "b", "tags": {"aks-wasm-owner": "b"}},
