@@ -65,6 +65,17 @@ def test_an_upgrade_moves_the_files_workloads_which_go_on_answering(tool: Tool) 
     assert "deployment/hello" in classes[NEW]
 
 
+def test_a_pool_without_nodes_gets_its_runtimes_with_its_first_node(tool: Tool) -> None:
+    pool = fields_of("nodePools.0={name: wasm, arch: arm64, min: 0, max: 2, route: shim}", "workloads=[]", "shims=[]")
+    tool.up(*pool)
+    document = runtime(tool, "install", "--shim", "spin", *pool)
+    assert (document["ok"], document["nodes"]) == (True, [])
+    tool.document("nodepool", "scale", "wasm", "--min", "1", "--max", "2", *pool)
+    document = runtime(tool, "install", "--shim", "spin", *pool)
+    assert results(document) == {(NEW, "ok")}
+    assert "node-pool/wasm" not in {step["name"] for step in document["steps"]}, "the pool was marked before"
+
+
 def test_removal_takes_the_marks_off_the_pool(tool: Tool) -> None:
     tool.up(*SHIM)
     runtime(tool, "remove", "--all", "--yes", *SHIM)

@@ -23,7 +23,7 @@ def ready_nodes(site: Site) -> list[Node]:
     """Return the nodes that are to have runtimes, once all of them are Ready.
 
     Raises:
-        UsageError: There is none.
+        UsageError: There is none, and none will come by itself.
         TimedOut: Some are not; the message names them.
     """
 
@@ -36,7 +36,7 @@ def ready_nodes(site: Site) -> list[Node]:
     hint = "`kubectl describe node` tells why; `--node-selector` chooses others on a cluster given by `--kubeconfig`"
     patience = site.run.step_context().patience(READY_SECONDS)
     nodes = wait_until(look, what="the nodes", patience=patience, hint=hint) or []
-    if not nodes:
+    if not nodes and not site.may_grow:
         raise UsageError(
             f"the cluster of `{site.run.spec.name}` has no node to put runtimes on",
             code="NoNodes",

@@ -33,6 +33,10 @@ class Site(Protocol):
     def sku(self) -> str | None:
         """The service's word for what kind of cluster it is, where there is a service."""
 
+    @property
+    def may_grow(self) -> bool:
+        """Whether nodes may come that nobody asks for by hand."""
+
     def nodes(self) -> list[Node]:
         """Return every node that is to have runtimes, ready or not."""
 
@@ -70,6 +74,11 @@ class FileSite:
     def sku(self) -> str | None:
         """AKS's `Base` or `Automatic`."""
         return self.cluster.sku
+
+    @property
+    def may_grow(self) -> bool:
+        """Whether an autoscaler works on one of the pools."""
+        return any(pool.min is not None for pool in self._pools())
 
     def nodes(self) -> list[Node]:
         """Return the nodes of the file's pools."""
@@ -129,6 +138,11 @@ class GivenSite:
     def sku(self) -> str | None:
         """None: no service is asked."""
         return None
+
+    @property
+    def may_grow(self) -> bool:
+        """False: nodes are marked one by one, by hand."""
+        return False
 
     def nodes(self) -> list[Node]:
         """Return the nodes that are chosen, and those that an earlier install took: what is there stays looked after.
