@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from aks_wasm.errors import AksWasmError, NotAllowed, Problem, Unreachable
 from aks_wasm.providers.base import Observed, ObservedCluster
 from aks_wasm.workflows.doctor.causes import THEMES, Theme
+from aks_wasm.workflows.doctor.causes.unexplained import unexplained_pods
 from aks_wasm.workflows.doctor.findings import Check, DoctorResult, Finding, merged
 from aks_wasm.workflows.doctor.gather import Gathered, gather
 from aks_wasm.workflows.doctor.machine import look_at_machine
@@ -124,6 +125,10 @@ def _result(checks: Iterable[Check], findings: Iterable[Finding], gathered: Gath
         else:
             done.append(Check(theme.name, "found" if told else "ok", theme.about))
             found += told
+    left = tuple(unexplained_pods(gathered.view, found))
+    about = "every Wasm pod is ready, or a finding says why not"
+    done.append(Check("pods", "found" if left else "ok", about))
+    found += left
     done += [Check(f"read {kind}", "skipped", why) for kind, why in gathered.unread.items()]
     return DoctorResult(tuple(done), merged(found))
 
