@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import yaml
 
 from aks_wasm.emulator.certificates import CertificateAuthority
+from aks_wasm.emulator.cluster.logs import LogQuery
 from aks_wasm.emulator.cluster.server import ApiServer
 from aks_wasm.emulator.cluster.store import Store
 from aks_wasm.emulator.state import Documents
@@ -27,22 +28,12 @@ class Logs:
     def __init__(self) -> None:
         self.texts: dict[tuple[str, bool], bytes] = {}
 
-    async def open_log(
-        self,
-        namespace: str,
-        pod: str,
-        container: str,
-        *,
-        follow: bool,
-        previous: bool,
-        tail_lines: int | None,
-        **_options: Any,
-    ) -> AsyncIterator[bytes]:
-        lines = self.texts[pod, previous].splitlines(keepends=True)
-        for line in lines[-tail_lines:] if tail_lines else lines:
+    async def open_log(self, namespace: str, pod: str, container: str, query: LogQuery) -> AsyncIterator[bytes]:
+        lines = self.texts[pod, query.previous].splitlines(keepends=True)
+        for line in lines[-query.tail_lines :] if query.tail_lines else lines:
             yield line[: len(line) // 2]
             yield line[len(line) // 2 :]
-        if follow:
+        if query.follow:
             yield b"followed"
 
 
@@ -95,7 +86,7 @@ class RunningApi(ThreadedServer):
             self.store,
             self._authority,
             kubernetes_version="1.35.5",
-            logs=self.logs,  # type: ignore[arg-type]
+            logs=self.logs,
             tokens={"good": ["alice", "system:masters"], "poor": ["bob"]}.get,
         )
         server.on_request = lambda method, path, status, _seconds: self.requests.append((method, path, status))

@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Protocol
+
+
+@dataclass(frozen=True)
+class LogQuery:
+    """What part of a log is asked for, in the words of `kubectl logs`."""
+
+    follow: bool = False
+    previous: bool = False
+    tail_lines: int | None = None
+    since_seconds: int | None = None
+    timestamps: bool = False
+    limit_bytes: int | None = None
 
 
 class LogUnavailable(Exception):
@@ -13,20 +26,8 @@ class LogUnavailable(Exception):
 class LogSource(Protocol):
     """What the API server asks a kubelet for."""
 
-    def open_log(  # noqa: PLR0913 - the options of `kubectl logs`
-        self,
-        namespace: str,
-        pod: str,
-        container: str,
-        *,
-        follow: bool,
-        previous: bool,
-        tail_lines: int | None,
-        since_seconds: int | None,
-        timestamps: bool,
-        limit_bytes: int | None,
-    ) -> AsyncIterator[bytes]:
-        """Yield the log's bytes; with `follow` until the container ends.
+    def open_log(self, namespace: str, pod: str, container: str, query: LogQuery) -> AsyncIterator[bytes]:
+        """Yield the log's bytes; with `query.follow` until the container ends.
 
         Raises:
             LogUnavailable: The container has not started, or there was no previous one.

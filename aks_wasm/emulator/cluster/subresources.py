@@ -13,7 +13,7 @@ from aks_wasm.emulator.cluster.calls import Call, Handler
 from aks_wasm.emulator.cluster.causes import invalid
 from aks_wasm.emulator.cluster.context import ApiContext
 from aks_wasm.emulator.cluster.decoding import decoded
-from aks_wasm.emulator.cluster.logs import LogUnavailable
+from aks_wasm.emulator.cluster.logs import LogQuery, LogUnavailable
 from aks_wasm.emulator.cluster.options import DeleteOptions
 from aks_wasm.emulator.cluster.reading import shown
 from aks_wasm.emulator.cluster.schemas import built_in
@@ -44,23 +44,20 @@ async def log(context: ApiContext, call: Call) -> web.StreamResponse:
     """
     pod = _found(context, call)
     container = _container(pod, call.text("container"))
-    tail_lines = _tail_lines(call)
+    query = LogQuery(
+        follow=call.flag("follow"),
+        previous=call.flag("previous"),
+        tail_lines=_tail_lines(call),
+        since_seconds=_since(call),
+        timestamps=call.flag("timestamps"),
+        limit_bytes=call.number("limitBytes"),
+    )
     if not dig(pod, "spec", "nodeName"):
         return web.Response(status=204, headers=answers.standard_headers())
     response = web.StreamResponse(headers=answers.standard_headers())
     response.content_type = "text/plain"
     try:
-        lines = context.logs.open_log(
-            call.namespace or "",
-            call.name,
-            container,
-            follow=call.flag("follow"),
-            previous=call.flag("previous"),
-            tail_lines=tail_lines,
-            since_seconds=_since(call),
-            timestamps=call.flag("timestamps"),
-            limit_bytes=call.number("limitBytes"),
-        )
+        lines = context.logs.open_log(call.namespace or "", call.name, container, query)
         await _stream(call, response, lines)
     except LogUnavailable as error:
         raise BadRequest(str(error)) from error

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from aks_wasm.emulator.clock import Pace
-from aks_wasm.emulator.cluster.logs import LogUnavailable
+from aks_wasm.emulator.cluster.logs import LogQuery, LogUnavailable
 from aks_wasm.emulator.cluster.store import Store
 from aks_wasm.emulator.node.images import ImageStore, RegistryTrust
 from aks_wasm.emulator.node.load_balancer import LoadBalancers
-from aks_wasm.emulator.node.logs import LogQuery, read_log
+from aks_wasm.emulator.node.logs import read_log
 from aks_wasm.emulator.node.node_context import NodeContext
 from aks_wasm.emulator.node.node_pools import converge_nodes
 from aks_wasm.emulator.node.pod_status import Pod, entry_of, is_finished
@@ -94,19 +94,7 @@ class NodeAgents:
         """Return the names (`namespace/name`) of the Services that are listened for at this moment."""
         return self._balancers.listening()
 
-    def open_log(  # noqa: PLR0913 - the options of `kubectl logs`
-        self,
-        namespace: str,
-        pod: str,
-        container: str,
-        *,
-        follow: bool,
-        previous: bool,
-        tail_lines: int | None,
-        since_seconds: int | None,
-        timestamps: bool,
-        limit_bytes: int | None,
-    ) -> AsyncIterator[bytes]:
+    def open_log(self, namespace: str, pod: str, container: str, query: LogQuery) -> AsyncIterator[bytes]:
         """Yield a container's log as the kubelet serves it.
 
         Raises:
@@ -122,14 +110,13 @@ class NodeAgents:
                 else f"container {container} is not valid for pod {pod}"
             )
         uid = found["metadata"]["uid"]
-        attempt = _attempt(entry, previous=previous)
+        attempt = _attempt(entry, previous=query.previous)
         path = self._context.log_file(uid, container, attempt)
-        if previous and not path.exists():
+        if query.previous and not path.exists():
             raise LogUnavailable(f'previous terminated container "{container}" in pod "{pod}" not found')
         if not path.exists():
             raise LogUnavailable(f'container "{container}" in pod "{pod}" is waiting to start: {_why(entry)}')
         live = self._context.logs.get((uid, container))
-        query = LogQuery(follow, tail_lines, since_seconds, timestamps, limit_bytes)
         return read_log(path, query, live if live is not None and live.path == path else None)
 
     def _see(self, kind: str, pod: Pod) -> None:

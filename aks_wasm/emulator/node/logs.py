@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from aks_wasm.emulator.cluster.logs import LogQuery
 
 LARGEST_FILE = 10 << 20  # bytes; kubelet's containerLogMaxSize
 _LONGEST_LINE = 16 << 10  # bytes; longer ones are split, as containerd does
 _TIME_WIDTH = 30  # 2026-11-22T14:00:00.123456000Z
-
-
-@dataclass(frozen=True)
-class LogQuery:
-    """What part of a log is asked for, in the words of `kubectl logs`."""
-
-    follow: bool = False
-    tail_lines: int | None = None
-    since_seconds: int | None = None
-    timestamps: bool = False
-    limit_bytes: int | None = None
 
 
 class ContainerLog:

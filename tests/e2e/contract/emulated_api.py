@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from aks_wasm.emulator.certificates import CertificateAuthority
+from aks_wasm.emulator.cluster.logs import LogQuery
 from aks_wasm.emulator.cluster.server import ApiServer, LogUnavailable
 from aks_wasm.emulator.cluster.store import Store
 from aks_wasm.emulator.state import Documents
@@ -16,7 +16,7 @@ from tests.threaded_server import ThreadedServer
 
 
 class _NoLogs:
-    async def open_log(self, namespace: str, pod: str, container: str, **_options: Any) -> AsyncIterator[bytes]:
+    async def open_log(self, namespace: str, pod: str, container: str, query: LogQuery) -> AsyncIterator[bytes]:
         raise LogUnavailable(f'container "{container}" in pod "{pod}" is waiting to start: ContainerCreating')
         yield b""
 

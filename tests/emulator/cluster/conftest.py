@@ -18,6 +18,7 @@ import requests
 import yaml
 
 from aks_wasm.emulator.certificates import CertificateAuthority
+from aks_wasm.emulator.cluster.logs import LogQuery
 from aks_wasm.emulator.cluster.server import ApiServer, LogUnavailable
 from aks_wasm.emulator.cluster.store import Store
 from aks_wasm.emulator.state import Documents
@@ -30,10 +31,10 @@ class WrittenLogs:
 
     def __init__(self) -> None:
         self.lines: dict[str, list[bytes]] = {}
-        self.asked: list[dict[str, Any]] = []
+        self.asked: list[LogQuery] = []
 
-    async def open_log(self, namespace: str, pod: str, container: str, **options: Any) -> AsyncIterator[bytes]:
-        self.asked.append(options)
+    async def open_log(self, namespace: str, pod: str, container: str, query: LogQuery) -> AsyncIterator[bytes]:
+        self.asked.append(query)
         if f"{pod}/{container}" not in self.lines:
             raise LogUnavailable(f'container "{container}" in pod "{pod}" is waiting to start: ContainerCreating')
         for line in self.lines[f"{pod}/{container}"]:

@@ -166,7 +166,7 @@ def test_logs_follow_the_container_asked_for(kubectl: Kubectl, cluster: Cluster)
     kubectl("create", "-f", "-", manifest=written(manifest))
     cluster.logs.lines["pair/b"] = [b"hello\n", b"world\n"]
     assert kubectl("logs", "pair", "-c", "b", "-f", "--tail=5") == "hello\nworld\n"
-    assert cluster.logs.asked[-1]["tail_lines"] == 5
-    assert cluster.logs.asked[-1]["follow"] is True
+    assert cluster.logs.asked[-1].tail_lines == 5
+    assert cluster.logs.asked[-1].follow is True
     assert "is waiting to start: ContainerCreating" in kubectl("logs", "pair", "-c", "a", fails=True)
     assert "does not offer exec" in kubectl("exec", "pair", "-c", "a", "--", "ls", fails=True)

@@ -12,6 +12,7 @@ from typing import Any
 import wasmtime
 
 from aks_wasm.emulator.clock import Pace
+from aks_wasm.emulator.cluster.logs import LogQuery
 from aks_wasm.emulator.cluster.store import Store
 from aks_wasm.emulator.node.agent import NodeAgents
 from aks_wasm.emulator.node.images import ImageStore
@@ -206,15 +207,7 @@ class Rehearsal:
         await self.until(lambda: self.store.peek("pods", name, "default") is None, f"the end of {name}")
 
     async def log(self, name: str, *, container: str = "main", **options: Any) -> str:
-        wanted: dict[str, Any] = {
-            "follow": False,
-            "previous": False,
-            "tail_lines": None,
-            "since_seconds": None,
-            "timestamps": False,
-            "limit_bytes": None,
-        }
-        pieces = [piece async for piece in self.agents.open_log("default", name, container, **(wanted | options))]
+        pieces = [piece async for piece in self.agents.open_log("default", name, container, LogQuery(**options))]
         return b"".join(pieces).decode()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from aks_wasm.emulator.cluster.logs import LogQuery
 from tests.emulator.node.http_client import fetch
 from tests.emulator.node.rehearsal import (
     ENDLESS,
@@ -197,8 +198,7 @@ async def test_a_followed_log_brings_lines_as_they_are_written_and_ends_with_the
     await nodes.ready("hello")
     nodes.service("hello", 18081, 80, "hello")
     address = await nodes.address("hello")
-    wanted = {"previous": False, "tail_lines": None, "since_seconds": None, "timestamps": False, "limit_bytes": None}
-    lines = nodes.agents.open_log("default", "hello", "main", follow=True, **wanted)
+    lines = nodes.agents.open_log("default", "hello", "main", LogQuery(follow=True))
     async with asyncio.timeout(20):
         await read_to(lines, b"Available Routes")
         await fetch(address, "/while-followed")
