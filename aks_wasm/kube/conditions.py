@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aks_wasm.errors import AksWasmError, WorkloadFailed
 from aks_wasm.kube.causes import Cause, cause_of, refusal
+from aks_wasm.kube.installing import with_installer
 from aks_wasm.kube.outages import tolerant
 from aks_wasm.shims.labels import NAME
 from aks_wasm.waits import Patience, Seen, wait_until
@@ -170,7 +171,7 @@ def _causes(client: KubeClient, live: Manifest) -> list[Cause]:
         events = client.list("Event", namespace=pod["metadata"]["namespace"], fields=fields)
         found = cause_of(pod, events)
         if found is not None:
-            causes.append(found)
+            causes.append(with_installer(client, pod, found))
     return causes
 
 
