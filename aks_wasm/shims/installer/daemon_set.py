@@ -59,9 +59,27 @@ def daemon_set(
         annotations: Of the pods; they change with what is installed, so that pods are made anew.
         sources: Of the projected volume, beside the ConfigMap of script, list and settings.
     """
-    selector = {NAME: INSTALLER, COMPONENT: INSTALLER}
-    projected = [{"configMap": {"name": INSTALLER}}, *sources]
-    spec = {
+    return named(
+        "apps/v1",
+        "DaemonSet",
+        INSTALLER,
+        owner,
+        spec={
+            "selector": {"matchLabels": {NAME: INSTALLER, COMPONENT: INSTALLER}},
+            # A node whose containerd does not come back stops the roll-out.
+            "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": where.max_unavailable}},
+            "template": {
+                "metadata": {"labels": labels(owner), "annotations": dict(annotations)},
+                "spec": _pod_spec(where, image, sources),
+            },
+        },
+    )
+
+
+def _pod_spec(where: Where, image: str, sources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    token = {"serviceAccountToken": {"path": "token", "expirationSeconds": _TOKEN_SECONDS}}
+    ready = {"exec": {"command": ["test", "-f", f"/host{HEALTHY}"]}, "periodSeconds": 5}
+    return {
         "serviceAccountName": INSTALLER,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -74,34 +92,13 @@ def daemon_set(
         "tolerations": list(where.tolerations),
         "terminationGracePeriodSeconds": 5,
         "initContainers": [_container(WORKER, image)],
-        "containers": [
-            _container(KEEPER, image)
-            | {"readinessProbe": {"exec": {"command": ["test", "-f", f"/host{HEALTHY}"]}, "periodSeconds": 5}}
-        ],
+        "containers": [_container(KEEPER, image) | {"readinessProbe": ready}],
         "volumes": [
             {"name": "host", "hostPath": {"path": "/", "type": "Directory"}},
-            {"name": "installer", "projected": {"sources": projected}},
-            {
-                "name": "token",
-                "projected": {
-                    "sources": [{"serviceAccountToken": {"path": "token", "expirationSeconds": _TOKEN_SECONDS}}]
-                },
-            },
+            {"name": "installer", "projected": {"sources": [{"configMap": {"name": INSTALLER}}, *sources]}},
+            {"name": "token", "projected": {"sources": [token]}},
         ],
     }
-    template = {"metadata": {"labels": labels(owner), "annotations": dict(annotations)}, "spec": spec}
-    return named(
-        "apps/v1",
-        "DaemonSet",
-        INSTALLER,
-        owner,
-        spec={
-            "selector": {"matchLabels": selector},
-            # A node whose containerd does not come back stops the roll-out.
-            "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": where.max_unavailable}},
-            "template": template,
-        },
-    )
 
 
 def probe_source(keys: Sequence[str]) -> dict[str, Any]:
