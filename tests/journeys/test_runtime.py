@@ -103,6 +103,15 @@ def test_binaries_for_both_architectures_are_one_shim(given: Given) -> None:
     assert {(arch, result) for arch, _, result in results(document)} == {("amd64", "ok"), ("arm64", "ok")}
 
 
+def test_a_shim_that_is_there_must_fit_nodes_that_are_added(given: Given) -> None:
+    path = elf(given.tool.folder, "containerd-shim-wasmtime-v1", "amd64")
+    given.document("install", "--shim", f"wasmtime={path}", "--node-selector", "kubernetes.io/arch=amd64")
+    since = given.tool.mark()
+    error = error_of(given, "install", "--shim", "spin", "--node-selector", "kubernetes.io/arch=arm64", code=2)
+    assert (error["code"], "`wasmtime`" in error["message"]) == ("NoPlatform", True)
+    assert given.writes(since) == []
+
+
 @pytest.mark.parametrize(
     ("word", "code", "message"),
     [

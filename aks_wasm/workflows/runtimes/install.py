@@ -70,8 +70,8 @@ def install(site: Site, words: Sequence[str], options: InstallOptions) -> Runtim
         return install_managed(site, asked.shims, dry_run=options.dry_run)
     present = look_at_installer(run.connect(), run.spec.name)
     nodes = ready_nodes(site)
-    check_architectures(nodes, asked.shims)
     change = change_of(site, asked, options, present)
+    check_architectures(nodes, change.shims(present))
     steps = install_steps(site, change, present)
     if options.dry_run:
         return planned(run, "RuntimeInstallation", change.shims(present), steps)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from aks_wasm.errors import Refused, UsageError
 from aks_wasm.shims.catalogue import Shim
-from aks_wasm.shims.labels import SYSTEM_NAMESPACE
+from aks_wasm.shims.labels import SHIMS, SYSTEM_NAMESPACE
 from aks_wasm.steps.privileges import require_privileges
 from aks_wasm.steps.runtime import is_ready
 from aks_wasm.waits import Seen, wait_until
@@ -33,7 +33,9 @@ def ready_nodes(site: Site) -> list[Node]:
         shown = ", ".join(f"`{name}`" for name in lacking[:3]) + (" and others" if len(lacking) > 3 else "")
         return Seen(f"not Ready: {shown}", done=not lacking, value=nodes)
 
-    hint = "`kubectl describe node` tells why; `--node-selector` chooses others on a cluster given by `--kubeconfig`"
+    hint = (
+        f"`kubectl describe node` tells why; to leave one out: `kubectl label node NODE {SHIMS}-`, or `--node-selector`"
+    )
     patience = site.run.step_context().patience(READY_SECONDS)
     nodes = wait_until(look, what="the nodes", patience=patience, hint=hint) or []
     if not nodes and not site.may_grow:
