@@ -14,7 +14,7 @@ from aks_wasm.settings import Settings
 from aks_wasm.spec.builtin import builtin_document
 from aks_wasm.spec.checks import find_problems
 from aks_wasm.spec.models import ClusterSpec
-from aks_wasm.spec.wording import problem_of
+from aks_wasm.spec.wording import fields_at, problem_of
 
 DEFAULT_FILE = "aks-wasm.yaml"
 
@@ -112,17 +112,19 @@ def _apply_set(document: dict[str, Any], override: str) -> None:
     *parents, last = place.split(".")
     current: Any = document
     for depth, part in enumerate(parents):
-        current = _step_into(current, part, following=[*parents, last][depth + 1], override=override)
+        # A field that is not known becomes no list: that it is not known is what the reader wants to hear.
+        listed = [*parents, last][depth + 1].isdigit() and part in fields_at(parents[:depth])
+        current = _step_into(current, part, listed=listed, override=override)
     _assign(current, last, value, override)
 
 
-def _step_into(current: Any, part: str, *, following: str, override: str) -> Any:
+def _step_into(current: Any, part: str, *, listed: bool, override: str) -> Any:
     if isinstance(current, list):
         return current[_index(current, part, override)]
     if not isinstance(current, dict):
         raise UsageError(f"`--set {override}`: `{part}` is inside a value that has no fields")
     if current.get(part) is None:
-        current[part] = _default_list(part) if following.isdigit() else {}
+        current[part] = _default_list(part) if listed else {}
     return current[part]
 
 

@@ -51,7 +51,7 @@ def problem_of(item: Any) -> Problem:
     if kind == "missing":
         return Problem(field, "is required")
     if kind == "extra_forbidden":
-        near = difflib.get_close_matches(place[-1], _fields_at(place[:-1]), n=1)
+        near = difflib.get_close_matches(place[-1], fields_at(place[:-1]), n=1)
         return Problem(field, "there is no such field", f"did you mean `{near[0]}`?" if near else None)
     if kind == "string_pattern_mismatch" and (rule := RULES.get(item["ctx"]["pattern"])):
         return Problem(field, f"{shown}is not allowed", f"it {rule}")
@@ -67,7 +67,8 @@ def _as_written(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _fields_at(place: Sequence[str]) -> list[str]:
+def fields_at(place: Sequence[str]) -> list[str]:
+    """Return the fields that the spec has at a place, for example at `nodePools`, `0`; none where there is no such."""
     model: Any = models.ClusterSpec
     for part in place:
         if part.isdigit():

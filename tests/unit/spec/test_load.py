@@ -181,3 +181,16 @@ def test_the_installer_is_ours_one_node_at_a_time_unless_the_file_says_otherwise
 def test_an_installer_that_is_off_is_named(tmp_path: Path, settings: Settings, text: str, field: str) -> None:
     (problem,) = problems(tmp_path, settings, f"{SPEC}{text}")
     assert problem.startswith(f"{field}: ")
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("nodePool.0.count=2", "nodePool: there is no such field (did you mean `nodePools`?)"),
+        ("azure.locatio=x", "azure.locatio: there is no such field (did you mean `location`?)"),
+    ],
+)
+def test_a_field_that_is_misspelt_in_an_override_is_named(settings: Settings, override: str, words: str) -> None:
+    with pytest.raises(SpecInvalid) as caught:
+        load_spec(None, sets=[override], settings=settings)
+    assert words in caught.value.message
