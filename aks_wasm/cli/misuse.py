@@ -26,7 +26,7 @@ def in_our_words(error: typer.TyperException) -> UsageError:
         return UsageError("no command was given", code="UsageError", hint=help_hint)
     option = getattr(error, "option_name", None)
     if type(error).__name__ == "NoSuchOption" and option is not None:
-        near = getattr(error, "possibilities", None) or _nearest(option, _options_of(context))
+        near = _nearest(option, _options_of(context))[:1] or getattr(error, "possibilities", None)
         meant = f"did you mean {_listed(near)}?" if near else help_hint
         return UsageError(f"there is no option `{option}`", code="UsageError", hint=meant)
     message = " ".join(error.format_message().split()).rstrip(".").replace("'", "`").replace("Value error, ", "")

@@ -18,6 +18,7 @@ FOLDER = Path(aks_wasm.cli.__file__).parent
 NOUNS = {
     "feature": ("show", "register", "unregister"),
     "nodepool": ("list", "add", "scale", "delete"),
+    "runtime": ("list", "install", "verify", "upgrade", "remove"),
     "workload": ("list", "logs", "delete"),
     "emulator": ("start", "stop", "status", "env"),
 }
@@ -26,6 +27,7 @@ NOUNS = {
 @pytest.mark.parametrize(
     ("arguments", "wrong", "meant"),
     [
+        (["up", "--traget", "local"], "there is no option `--traget`", "did you mean `--target`?"),
         (["statsu"], "`aks-wasm` has no command `statsu`", "did you mean `status`?"),
         (["nodepools", "list"], "has no command `nodepools`", "did you mean `nodepool`?"),
         (["nodepool", "lst"], "`aks-wasm nodepool` has no command `lst`", "did you mean `list`?"),

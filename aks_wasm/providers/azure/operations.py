@@ -186,7 +186,7 @@ def _look_at_location(clients: Clients, url: str, doing: str) -> Seen[Outcome]:
         return seen
     done = response.status_code != 202
     return Seen(
-        "done" if done else "in progress", done=done, value=Outcome(), pause=None if done else _retry_after(response)
+        "" if done else "in progress", done=done, value=Outcome(), pause=None if done else _retry_after(response)
     )
 
 
@@ -194,7 +194,7 @@ def _not_an_answer(response: HttpResponse, doing: str) -> Seen[Outcome] | None:
     if response.status_code < 400:
         return None
     if response.status_code == 404:  # the service has forgotten the operation: the resource itself tells how it ended
-        return Seen("done", done=True, value=Outcome())
+        return Seen("", done=True, value=Outcome())
     fault = parse_fault(response.status_code, response.text(), response.headers)
     if fault.is_throttling:
         return Seen("throttled by the service", pause=fault.retry_after)
