@@ -26,7 +26,7 @@ join_parts() {
 from_image() {
     reference=${1%%//*} path=${1#*//}
     case /$path/ in */../*) fail Unsupported "$path is no path in an image" ;; esac
-    if ! ctr_k8s images list -q "name==$reference" | grep -q .; then
+    if ! ctr_k8s images list -q "name==$reference" 2>/dev/null | grep -q .; then
         ctr_k8s images pull "$reference" >/dev/null 2>"$work/said" ||
             fail DownloadFailed "cannot pull $reference: $(tail -n 1 "$work/said")"
     fi

@@ -28,7 +28,7 @@ import_images() {
         ctr_k8s images import --all-platforms --no-unpack "$archive" >/dev/null 2>"$work/said" ||
             room_or Unsupported "$root$opt"
         # kubelet removes images that nothing has used for a while, but no pinned ones.
-        if at_least 1 7; then ctr_k8s images label "$image" io.cri-containerd.pinned=pinned >/dev/null; fi
+        if at_least 1 7; then ctr_k8s images label "$image" io.cri-containerd.pinned=pinned >/dev/null 2>&1 || true; fi
     done <"$work/images"
     while read -r _ image; do
         cut -d ' ' -f 2 "$work/images" | grep -qxF "$image" || ctr_k8s images rm "$image" >/dev/null 2>&1 || true
