@@ -77,13 +77,13 @@ def run(bench: Bench, budget: Budget, arguments: list[str]) -> int:
         signal.signal(number, _end)
     try:
         bench.set_up(budget.share(SET_UP_SHARE))
-        bench.remove_clusters()
+        bench.remove_leftovers()
         tell(f"bench ready after {time.monotonic() - started:.0f} s; running tests/e2e")
         return _test(bench, budget, arguments)
     finally:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # what is left to do is short
-        bench.remove_clusters()
+        bench.remove_leftovers()
         bench.stop_engine(only_own=True)
 
 

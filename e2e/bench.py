@@ -76,9 +76,9 @@ class Bench:
         else:
             self._tell(f"engine: runs already at {self.places.docker_host}")
 
-    def remove_clusters(self) -> None:
-        """Take away the tests' own clusters: those of a run that was cut off before it could."""
-        if gone := engine.remove_clusters(self.places):
+    def remove_leftovers(self) -> None:
+        """Take away the tests' own clusters and nodes: those of a run that was cut off before it could."""
+        if gone := engine.remove_leftovers(self.places):
             self._tell(f"removed what was left: {', '.join(gone)}")
 
     def stop_engine(self, *, only_own: bool = False) -> None:

@@ -18,7 +18,13 @@ INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 # 128, a common default, is used up by about six nodes; kubelet then ends with "inotify_init: too many open files".
 INOTIFY_INSTANCES = 1024
 CAP_SYS_RESOURCE = 24
-TEST_CLUSTERS = ("check-", "plain-", "up-", "bare-")  # what the names of the tests' clusters begin with
+TEST_NODES = (
+    "check-",
+    "plain-",
+    "up-",
+    "bare-",
+    "pools-",
+)  # what the names of the tests' clusters and nodes begin with
 
 
 class NoEngine(Exception):
@@ -85,19 +91,21 @@ def stop(places: Places) -> None:
         subprocess.run([rule[0], "-D", *rule[1:]], capture_output=True, check=False)
 
 
-def remove_clusters(places: Places) -> list[str]:
-    """Remove the nodes of every cluster whose name begins as the tests' do; return their names."""
+def remove_leftovers(places: Places) -> list[str]:
+    """Remove the nodes and networks whose names begin as the tests' do; return the nodes' names."""
     if not answers(places):
         return []
-    found = '{{.Names}} {{.Label "io.x-k8s.kind.cluster"}}'
-    listed = subprocess.run(
-        [*docker(places), "ps", "--all", "--format", found], capture_output=True, text=True, check=False
-    )
-    pairs = [line.split() for line in listed.stdout.splitlines()]
-    names = sorted(pair[0] for pair in pairs if len(pair) == 2 and pair[1].startswith(TEST_CLUSTERS))
-    if names:
-        subprocess.run([*docker(places), "rm", "--force", "--volumes", *names], capture_output=True, check=False)
+    names = _of_tests(places, "ps", "--all", "--format={{.Names}}")
+    networks = _of_tests(places, "network", "ls", "--format={{.Name}}")
+    for remove, found in ((["rm", "--force", "--volumes"], names), (["network", "rm"], networks)):
+        if found:
+            subprocess.run([*docker(places), *remove, *found], capture_output=True, check=False)
     return names
+
+
+def _of_tests(places: Places, *listing: str) -> list[str]:
+    told = subprocess.run([*docker(places), *listing], capture_output=True, text=True, check=False).stdout
+    return sorted(name for name in told.split() if name.startswith(TEST_NODES))
 
 
 def refuse_forwarding() -> None:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from e2e.engine import TEST_CLUSTERS
+from e2e.engine import TEST_NODES
 from tests.e2e.machine import Machine
 
 T = TypeVar("T")
@@ -84,7 +84,7 @@ def cluster_of(machine: Machine, variant: str, folder: Path) -> Iterator[Cluster
 def running(cluster: Cluster, variant: str, wish: dict[str, Any], folder: Path) -> Iterator[None]:
     """Make a cluster with kind and load the test images; delete it afterwards."""
     machine, name = cluster.machine, cluster.name
-    assert name.startswith(TEST_CLUSTERS), "scripts/e2e would not take it away when it is cut off"
+    assert name.startswith(TEST_NODES), "scripts/e2e would not take it away when it is cut off"
     file = folder / f"{name}.yaml"
     file.write_text(yaml.safe_dump(wish))
     kind = ("kind", "--quiet")
