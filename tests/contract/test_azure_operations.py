@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -191,6 +192,12 @@ def test_an_expiry_that_was_set_is_not_moved_by_later_runs(azure: Target, provid
     seen = provider.observe(spec).cluster
     assert seen is not None
     assert seen.tags[EXPIRES_TAG] == later.format(1)
+
+
+def test_the_premium_tier_is_granted(azure: Target, provider: AzureProvider) -> None:
+    spec = prepared(provider, azure)
+    provider.put_cluster(spec, replace(azure.request(), tier="Premium"), quick())
+    assert provider.observe(spec).cluster is not None
 
 
 def test_somebody_who_keeps_changing_it_ends_the_run(azure: Target, provider: AzureProvider, fault: Fault) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from aks_wasm.emulator.arm import versions
 from aks_wasm.emulator.arm.context import Document
 from aks_wasm.emulator.arm.errors import GatewayError, ProviderError, invalid_parameter
+from aks_wasm.emulator.arm.kubernetes_versions import LTS
 from aks_wasm.emulator.arm.regions import REGIONS, known_or_none
 from aks_wasm.emulator.arm.routing import Call
 
@@ -67,6 +68,8 @@ def check(cluster: Document) -> None:
     if cluster["sku"].get("tier") not in _TIERS:
         raise invalid_parameter("sku.tier", f"Supported tiers are {', '.join(_TIERS)}.")
     properties = cluster["properties"]
+    if (cluster["sku"]["tier"] == "Premium") != (properties["supportPlan"] == LTS):
+        raise invalid_parameter("supportPlan", f"The tier Premium and {LTS} go together: https://aka.ms/aks/enable-lts")
     if properties["disableLocalAccounts"] and not properties.get("aadProfile"):
         raise invalid_parameter("disableLocalAccounts", "Local accounts can only be disabled with aadProfile.")
 

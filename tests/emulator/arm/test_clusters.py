@@ -150,7 +150,12 @@ def test_a_cluster_needs_a_system_pool(place: Place) -> None:
 
 
 def test_long_term_support_opens_the_old_version(place: Place) -> None:
-    shown = place.make_cluster(kubernetesVersion="1.33", supportPlan="AKSLongTermSupport")
+    body = cluster_body(kubernetesVersion="1.33", supportPlan="AKSLongTermSupport")
+    assert place.call("PUT", place.cluster(), body).json()["target"] == "supportPlan", "it is of the tier Premium"
+    premium = {"sku": {"name": "Base", "tier": "Premium"}}
+    assert place.call("PUT", place.cluster(), {**cluster_body(), **premium}).json()["target"] == "supportPlan"
+    place.azure.ended(place.call("PUT", place.cluster(), {**body, **premium}))
+    shown = place.call("GET", place.cluster()).json()
     assert shown["properties"]["currentKubernetesVersion"] == "1.33.12"
     assert shown["properties"]["agentPoolProfiles"][0]["nodeImageVersion"].startswith("AKSUbuntu-2204")
 
