@@ -15,6 +15,7 @@ from aks_wasm.plan.plan import Plan
 from aks_wasm.plan.runner import run_plan
 from aks_wasm.shims.catalogue import Shim, every_version, select
 from aks_wasm.shims.installed import Present
+from aks_wasm.shims.installer import IMAGE
 from aks_wasm.steps.move import MoveWorkloads
 from aks_wasm.steps.shims import look_at_installer
 from aks_wasm.steps.step import Step
@@ -71,25 +72,33 @@ def upgrade(site: Site, words: Sequence[str], *, everybody: bool, dry_run: bool)
     if dry_run:
         steps: list[Step] = [*beside, *([move] if wanted.old else []), *_off(site, present, wanted.old)]
         return planned(run, "RuntimeUpgrade", wanted.asked.shims, steps)
-    new = tuple(shim for shim in wanted.asked.shims if shim.handler not in {s.handler for s in present.shims})
     records: tuple[StepRecord, ...] = ()
     proofs: tuple[Proof, ...] = ()
     if wanted.old or beside:
         if beside:
-            check_privileges(site, change.image or present.image or "")
-        try:
-            records += _run(site, beside)
-            proofs = _prove(site, wanted.asked.shims)
-            records += _run(site, [move] if wanted.old else [])
-        except Interrupted:
-            raise
-        except AksWasmError:
-            _back(site, new)
-            raise
+            check_privileges(site, change.image or present.image or IMAGE)
+        there = {shim.handler for shim in present.shims}
+        new = tuple(shim for shim in wanted.asked.shims if shim.handler not in there)
+        records, proofs = _go_over(site, wanted, (beside, [move] if wanted.old else []), new)
     kept = _take_off(site, wanted.old)
-    records += kept.records
     facts = {"removed": described(kept.gone), "kept": [_told(user) for user in kept.users]}
-    return replace(_answer(site, wanted.asked.shims, proofs, records), facts=facts)
+    return replace(_answer(site, wanted.asked.shims, proofs, (*records, *kept.records)), facts=facts)
+
+
+def _go_over(
+    site: Site, wanted: Upgrade, steps: tuple[list[Step], list[Step]], new: tuple[Shim, ...]
+) -> tuple[tuple[StepRecord, ...], tuple[Proof, ...]]:
+    """Put the new versions beside the old, prove them, move workloads; go back when one of it fails."""
+    beside, move = steps
+    try:
+        records = _run(site, beside)
+        proofs = _prove(site, wanted.asked.shims)
+        return (*records, *_run(site, move)), proofs
+    except Interrupted:
+        raise
+    except AksWasmError:
+        _back(site, new)
+        raise
 
 
 def _wanted(site: Site, words: Sequence[str], present: Present) -> Upgrade:
