@@ -106,7 +106,9 @@ def test_a_second_ctrl_c_leaves_at_once(own_tool: Tool) -> None:
     """A request that takes its time does not hear the first."""
     own_tool.fault("slow", seconds=30)
     with Process(own_tool, "up", *BARE) as process:
-        process.until(f"cluster/{own_tool.name}", "absent")
+        process.until(f"cluster/{own_tool.name}")
+        while own_tool.emulator.control("GET", "faults")["faults"]:
+            pass  # until the request is there
         process.signal(signal.SIGINT)
         process.until("", "press Ctrl+C again")
         process.signal(signal.SIGINT)
