@@ -101,5 +101,6 @@ def _container(shim: Shim, image: str) -> dict[str, Any]:
     if not _serves(shim):
         container["args"] = [STAY]
     elif shim.http_port:
-        container["readinessProbe"] = {"tcpSocket": {"port": shim.http_port}, "periodSeconds": 10}
+        # Workloads wait for it, and the first look mostly comes before the server listens.
+        container["readinessProbe"] = {"tcpSocket": {"port": shim.http_port}, "periodSeconds": 2}
     return container
