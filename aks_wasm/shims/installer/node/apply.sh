@@ -111,7 +111,7 @@ swap() {
 restart() {
     why=
     hold_tasks
-    if ! timeout 120 systemctl restart containerd 2>"$work/said"; then
+    if ! timeout 120 systemctl restart containerd 2>"$work/said" 9>&-; then
         why=$(systemctl status containerd 2>/dev/null | sed -n 's/.*containerd: //p' | tail -n 1 | cut -c 1-200)
         why=${why:-$(head -n 1 "$work/said" | cut -c 1-200)}
         first_why=${first_why:-$why}

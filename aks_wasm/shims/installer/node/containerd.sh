@@ -116,7 +116,7 @@ plugin_ids() {
 }
 
 # ctr_k8s WORDS: kubelet's images and containers are in this namespace
-ctr_k8s() { "$ctr" --namespace k8s.io "$@"; }
+ctr_k8s() { "$ctr" --namespace k8s.io "$@" </dev/null; }
 
 # answers: containerd takes requests, and its CRI service has no error
 answers() {

@@ -24,12 +24,16 @@ image_is_there() {
 import_images() {
     images_wanted >"$work/images"
     while read -r sum image archive; do
-        if image_is_there "$sum" "$image"; then continue; fi
+        image_is_there "$sum" "$image" || echo "$archive"
+    done <"$work/images" | sort -u >"$work/archives"
+    while read -r archive; do
         ctr_k8s images import --all-platforms --no-unpack "$archive" >/dev/null 2>"$work/said" ||
-            room_or Unsupported "$root$opt"
+            room_or Unsupported "$root$opt" "$(basename "$archive") cannot be imported: $(tail -n 1 "$work/said")"
         # kubelet removes images that nothing has used for a while, but no pinned ones.
-        if at_least 1 7; then ctr_k8s images label "$image" io.cri-containerd.pinned=pinned >/dev/null 2>&1 || true; fi
-    done <"$work/images"
+        for image in $(images_in "$archive"); do
+            at_least 1 7 && ctr_k8s images label "$image" io.cri-containerd.pinned=pinned >/dev/null 2>&1 || true
+        done
+    done <"$work/archives"
     while read -r _ image; do
         cut -d ' ' -f 2 "$work/images" | grep -qxF "$image" || ctr_k8s images rm "$image" >/dev/null 2>&1 || true
     done <<-EOF

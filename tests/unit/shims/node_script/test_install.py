@@ -159,14 +159,16 @@ def test_a_configuration_broken_before_is_left_alone(tmp_path: Path) -> None:
 def test_images_of_probes_are_imported_once_and_go_again(node: Node) -> None:
     probes = node.folder / "probes"
     probes.mkdir()
-    index = json.dumps({"manifests": [{"annotations": {"io.containerd.image.name": "aks-wasm.dev/probe:1"}}]}).encode()
+    names = ("aks-wasm.dev/probe:1", "aks-wasm.dev/serves:1")
+    index = json.dumps({"manifests": [{"annotations": {"io.containerd.image.name": name}} for name in names]}).encode()
     with tarfile.open(probes / "probe.tar", "w") as tar:
         member = tarfile.TarInfo("index.json")
         member.size = len(index)
         tar.addfile(member, io.BytesIO(index))
     for _ in range(2):
         assert node.run("install", node.line(elf())).returncode == 0
-        assert (node.root / "images").read_text() == "aks-wasm.dev/probe:1\n"
+        assert (node.root / "images").read_text().split() == [*names]
+        assert (node.root / "pins").read_text().split() == [*names]
     assert node.report()["healthy"] is True
     (node.root / "images").write_text("")
     assert node.report()["error"] == "an image of a probe is not there"
