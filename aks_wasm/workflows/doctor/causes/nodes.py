@@ -6,6 +6,7 @@ Answers demands 30 and 32 of shared/facts/demands.md.
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 
 from aks_wasm.kube.sayings import hear
@@ -67,7 +68,9 @@ def _too_high(view: View, node: Manifest) -> str | None:
 def _revive(view: View, node: Manifest) -> str:
     provider = str(node.get("spec", {}).get("providerID", ""))
     if provider.startswith("kind://"):
-        return f"docker exec {name_of(node)} journalctl --unit containerd --lines 20"
+        # A configuration that it refuses is said at once; in the journal systemd's tries to start it again bury that.
+        look = "containerd config dump >/dev/null && journalctl --unit containerd --lines 20"
+        return shlex.join(["docker", "exec", name_of(node), "sh", "-c", look])
     return reimage(provider) or view.ways.kubectl("describe", "node", name_of(node))
 
 
