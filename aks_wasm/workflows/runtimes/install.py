@@ -24,7 +24,7 @@ from aks_wasm.workflows.runtimes.managed import install_managed
 from aks_wasm.workflows.runtimes.preflight import check_architectures, check_privileges, ready_nodes
 from aks_wasm.workflows.runtimes.remove import removal_steps
 from aks_wasm.workflows.runtimes.shown import described, named, planned
-from aks_wasm.workflows.runtimes.site import Node, Site, labels_of, name_of
+from aks_wasm.workflows.runtimes.site import Node, Site, is_marked, labels_of, name_of
 from aks_wasm.workflows.runtimes.verify import containerd_versions, installer_trials, proof_of, prove
 from aks_wasm.workflows.up import step_records
 
@@ -143,8 +143,10 @@ def install_steps(site: Site, change: Change, present: Present) -> list[Step]:
     # First of all: a run that is cut off afterwards has chosen for the next one.
     first = [*site.remembering(), *marking]
     before = tuple(step.name for step in first)
-    about = f"put {named(change.add or shims)} on {len(site.nodes())} nodes, one after the other, and probe each"
-    put = ChangeShims(change, site.taints(), lambda: tuple(map(name_of, site.nodes())), about, depends_on=before)
+    # Those of this moment: a node that comes meanwhile may not be marked.
+    names = tuple(map(name_of, site.nodes()))
+    about = f"put {named(change.add or shims)} on {len(names)} nodes, one after the other, and probe each"
+    put = ChangeShims(change, site.taints(), lambda: names, about, depends_on=before)
     return [*first, put]
 
 
@@ -157,7 +159,7 @@ def result_of(
     kind: str = "RuntimeInstallation",
 ) -> RuntimeResult:
     """Return the answer: by fresh probes where something was done, else by what the nodes' own probes say."""
-    run, nodes = site.run, site.nodes()
+    run, nodes = site.run, [node for node in site.nodes() if is_marked(node)]
     proofs = prove(run, installer_trials(site, shims, nodes)) if fresh else _by_marks(site, shims, nodes)
     return RuntimeResult(
         kind,

@@ -156,8 +156,9 @@ class GivenSite:
         if selector:
             chosen = [node for node in linux if selector.items() <= labels_of(node).items()]
         else:
-            ready = [node for node in linux if is_ready(node)]
-            chosen = [node for node in ready if not _is_control_plane(node)] or ready
+            # A worker that is just starting is waited for; it does not make the control plane the choice.
+            workers = [node for node in linux if not _is_control_plane(node)] or linux
+            chosen = [node for node in workers if is_ready(node)] or workers
         if selector and not chosen:
             wanted = ",".join(f"{key}={value}" for key, value in selector.items())
             raise UsageError(
