@@ -6,7 +6,7 @@ install() {
     find_containerd
     work=$root$opt/.work
     fresh_work
-    trap 'give_back; rm -rf "$work" "$config.aks-wasm-trial"' EXIT
+    trap 'give_back; rm -rf "$work" "$config.aks-wasm-trial"; rmdir "$root$opt" 2>/dev/null || true' EXIT
     trap 'exit 143' TERM INT HUP
     recover
     read_list "$1"
