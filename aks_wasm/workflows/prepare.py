@@ -124,6 +124,14 @@ def _provider_problems(run: Run, observed: Observed) -> list[Problem]:
                     f"try `--set nodePools.{index}.arch={able}`",
                 )
             )
+    if spec.installer.kind == "runtime-class-manager" and spec.node_pools and not info.brings_shims:
+        problems.append(
+            Problem(
+                "installer.kind",
+                "`runtime-class-manager` has to be at work on the cluster before it can be asked, and `up` makes clusters",
+                "leave it out for `up`; `aks-wasm runtime install` uses it where it is at work",
+            )
+        )
     if info.images == "none":
         problems += [
             Problem(
