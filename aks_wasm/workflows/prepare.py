@@ -128,7 +128,7 @@ def _provider_problems(run: Run, observed: Observed) -> list[Problem]:
         problems.append(
             Problem(
                 "installer.kind",
-                "`runtime-class-manager` has to be at work on the cluster before it can be asked, and `up` makes clusters",
+                "`runtime-class-manager` must be at work on a cluster before it is asked, and `up` makes clusters",
                 "leave it out for `up`; `aks-wasm runtime install` uses it where it is at work",
             )
         )
