@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-VARIANTS = ("containerd1", "containerd2", "aks2404")
+VARIANTS = ("aks2404", "containerd1", "containerd2")
 COMMAND_SECONDS = 300
 
 

@@ -51,7 +51,7 @@ def test_the_bench_has_the_last_word_when_cases_ran(checkout: Checkout) -> None:
     checkout.write("scripts/test", PASSED)
     code, lines = checkout()
     assert code == 0
-    assert lines[-2:] == ["minutes: 75", "===== 5 passed in 2.00s ====="]
+    assert lines[-2:] == ["minutes: 58", "===== 5 passed in 2.00s ====="]
 
 
 def test_a_bench_that_ran_no_case_leaves_the_last_word_to_the_tests(checkout: Checkout) -> None:
