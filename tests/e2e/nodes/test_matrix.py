@@ -50,7 +50,9 @@ OF_CONTAINERD_1 = {
     "imports-and-a-foreign-drop-in": Case(
         IMPORTS + AKS_2204, {"99-nvidia.toml": (SOURCES / "gpu-drop-in-1.toml").read_text()}, "conf.d/99-nvidia.toml"
     ),
-    "ids-of-2-that-it-ignores": Case(AKS_2404 + f'[plugins."{OF_1}"]\n  restrict_oom_score_adj = true\n'),
+    "ids-of-2-that-it-ignores": Case(
+        AKS_2404 + f'[plugins."{OF_1}"]\n  restrict_oom_score_adj = true\n  sandbox_image = "@PAUSE@"\n'
+    ),
 }
 OF_CONTAINERD_2 = {
     "aks2404": Case(AKS_2404),
