@@ -59,8 +59,7 @@ def test_another_taint_in_the_file_is_put_on_the_nodes(pools: Product) -> None:
     with pools.also(pools.workload("after", "task", kind="job", args=["hello"])):
         assert pools.up().document["ok"] is True
     pools.spec["nodePools"][0]["taints"] = []
-    pools.up()
-    assert "taints" not in json.loads(pools.kubectl("get", node, "--output=json"))["spec"]
+    assert pools.up().document["steps"] == []  # as on AKS: what the file does not name may be somebody else's
 
 
 def test_a_pool_is_deleted_with_its_nodes(pools: Product) -> None:
