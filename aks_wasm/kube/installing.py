@@ -35,6 +35,8 @@ def _is_at_work(client: KubeClient, name: str) -> bool:
     node = client.get("Node", name)
     if node is None or (node["metadata"].get("labels") or {}).get(SHIMS) != INSTALLED:
         return False
+    if client.get("DaemonSet", INSTALLER, SYSTEM_NAMESPACE) is None:  # local nodes are born with their shims
+        return False
     pods = client.list(
         "Pod", namespace=SYSTEM_NAMESPACE, labels=f"{COMPONENT}={INSTALLER}", fields=f"spec.nodeName={name}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,11 +23,36 @@ def node(api: RunningApi, name: str, **labels: str) -> dict[str, Any]:
     return {"spec": {"nodeName": name}}
 
 
+def in_namespace(store: Any) -> None:
+    if store.peek("namespaces", SYSTEM_NAMESPACE) is None:
+        meta = {"name": SYSTEM_NAMESPACE}
+        store.create("namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
+
+
+@pytest.fixture
+def installer(api: RunningApi, client: KubeClient) -> Iterator[None]:
+    """An installer that has not come to any node yet."""
+    labels = {"app.kubernetes.io/component": "shim-installer"}
+    pod = {"nodeSelector": {"no": "node"}, "containers": [{"name": "keep", "image": "i"}]}
+    api.do(in_namespace)
+    client.apply(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "DaemonSet",
+            "metadata": {"name": "shim-installer", "namespace": SYSTEM_NAMESPACE},
+            "spec": {
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": pod},
+            },
+        }
+    )
+    yield
+    client.delete("DaemonSet", "shim-installer", SYSTEM_NAMESPACE, propagation="Orphan")
+
+
 def installer_on(api: RunningApi, name: str, *, ready: bool) -> None:
     def create(store: Any) -> None:
-        if store.peek("namespaces", SYSTEM_NAMESPACE) is None:
-            meta = {"name": SYSTEM_NAMESPACE}
-            store.create("namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
+        in_namespace(store)
         store.create(
             "pods",
             {
@@ -46,6 +72,12 @@ def installer_on(api: RunningApi, name: str, *, ready: bool) -> None:
     api.do(create)
 
 
+def test_it_is_lost_where_nodes_are_marked_and_no_installer_is(api: RunningApi, client: KubeClient) -> None:
+    pod = node(api, "local", **{SHIMS: INSTALLED})
+    assert with_installer(client, pod, LACKS) == LACKS
+
+
+@pytest.mark.usefixtures("installer")
 @pytest.mark.parametrize("has_pod", [False, True])
 def test_it_is_waited_for_while_the_installer_is_at_work(api: RunningApi, client: KubeClient, has_pod: bool) -> None:
     name = f"young-{has_pod}".lower()
