@@ -9,8 +9,10 @@ import pytest
 
 from aks_wasm.kube.causes import Cause
 from aks_wasm.kube.client import KubeClient
+from aks_wasm.kube.conditions import wait_gone
 from aks_wasm.kube.installing import INSTALL_GRACE, with_installer
 from aks_wasm.shims.labels import INSTALLED, SHIMS, SYSTEM_NAMESPACE
+from aks_wasm.waits import Patience, SystemClock
 from tests.kube.running_api import RunningApi
 
 LACKS = Cause("NoRuntime", "its node has no runtime for the handler `x`", 30.0)
@@ -47,7 +49,8 @@ def installer(api: RunningApi, client: KubeClient) -> Iterator[None]:
         }
     )
     yield
-    client.delete("DaemonSet", "shim-installer", SYSTEM_NAMESPACE, propagation="Orphan")
+    client.delete("DaemonSet", "shim-installer", SYSTEM_NAMESPACE)
+    wait_gone(client, "DaemonSet", "shim-installer", SYSTEM_NAMESPACE, Patience(30, SystemClock()))
 
 
 def installer_on(api: RunningApi, name: str, *, ready: bool) -> None:
