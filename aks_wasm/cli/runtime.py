@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -60,6 +60,12 @@ Installer = Annotated[
 ]
 
 
+def _installed_shims(about: str) -> Any:
+    return typer.Option(
+        "--shim", metavar="NAME[@VERSION]", help=about, show_default=False, autocompletion=complete_shim
+    )
+
+
 @app.command(cls=AnyClusterCommand)
 def install(
     context: typer.Context,
@@ -92,16 +98,7 @@ def list_(context: typer.Context, *, name: Name = None) -> None:
 def verify(
     context: typer.Context,
     *,
-    shim: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--shim",
-            metavar="NAME[@VERSION]",
-            help="Only this one; may be repeated",
-            show_default=False,
-            autocompletion=complete_shim,
-        ),
-    ] = None,
+    shim: Annotated[list[str] | None, _installed_shims("Only this one; may be repeated")] = None,
     node: Annotated[str | None, typer.Option("--node", help="Only this node", show_default=False)] = None,
     name: Name = None,
 ) -> None:
@@ -131,16 +128,7 @@ def upgrade(
 def remove(
     context: typer.Context,
     *,
-    shim: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--shim",
-            metavar="NAME[@VERSION]",
-            help="Which; may be repeated",
-            show_default=False,
-            autocompletion=complete_shim,
-        ),
-    ] = None,
+    shim: Annotated[list[str] | None, _installed_shims("Which; may be repeated")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All of them, and the installer")] = False,
     name: Name = None,
     dry_run: DryRun = False,
