@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shlex
 import signal
@@ -26,6 +27,7 @@ Everything is built and cached under ${AKS_WASM_E2E_CACHE:-~/.cache/aks-wasm-e2e
 AKS_WASM_E2E_MINUTES limits a run: set-up gets four fifths of them, and no case begins after the last; what is left out
 is told as skipped."""
 SECONDS_TO_END = 60.0  # what the tests get to take away what they made when this is told to end
+SECONDS_OF_HANGING = 1500.0  # a case may take 600, and once more when it failed
 SKIPPED = 0  # nothing is wrong with the project where no bench can be
 
 
@@ -96,12 +98,16 @@ def _test(bench: Bench, budget: Budget, arguments: list[str]) -> int:
         "--with-e2e",
         "--durations=0",
         "--durations-min=5",
+        f"--override-ini=faulthandler_timeout={SECONDS_OF_HANGING}",
         *arguments,
     ]
     variables = {**os.environ, **bench.places.variables(), **budget.variables()}
     process = subprocess.Popen(command, cwd=CHECKOUT, env=variables, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
-        return process.wait()
+        return process.wait(None if math.isinf(budget.left) else budget.left + SECONDS_OF_HANGING)
+    except subprocess.TimeoutExpired:
+        tell("the tests did not end in time")
+        return 1
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)  # it takes its clusters away itself

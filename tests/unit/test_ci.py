@@ -32,12 +32,12 @@ class Checkout:
         file.write_text(f"#!/bin/sh\n{script}\n")
         file.chmod(0o755)
 
-    def start(self) -> subprocess.Popen[str]:
-        environment = {"PATH": os.environ["PATH"], "CI": "true", "HOME": ""}
+    def start(self, **more: str) -> subprocess.Popen[str]:
+        environment = {"PATH": os.environ["PATH"], "CI": "true", "HOME": "", **more}
         return subprocess.Popen([self.folder / ".ci/run"], env=environment, stdout=subprocess.PIPE, text=True)
 
-    def __call__(self) -> tuple[int, list[str]]:
-        process = self.start()
+    def __call__(self, **more: str) -> tuple[int, list[str]]:
+        process = self.start(**more)
         told, _ = process.communicate(timeout=60)
         return process.returncode, told.splitlines()
 
@@ -86,6 +86,15 @@ def test_a_check_that_fails_ends_it(checkout: Checkout) -> None:
     code, lines = checkout()
     assert code == 3
     assert lines == ["E501 Line too long"]
+
+
+def test_tests_that_hang_are_interrupted_and_fail_it(checkout: Checkout) -> None:
+    checkout.write(
+        "scripts/test", "trap \"echo '===== 8 passed in 1.00s ====='; exit 2\" INT; while :; do sleep 0.1; done"
+    )
+    code, lines = checkout(AKS_WASM_TEST_SECONDS="1")
+    assert code == 124
+    assert lines == ["===== 8 passed in 1.00s =====", "scripts/test did not end within 1 s"]
 
 
 def test_what_runs_can_be_interrupted_and_ends_with_it(checkout: Checkout) -> None:

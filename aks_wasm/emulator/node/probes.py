@@ -115,7 +115,8 @@ async def _http_get(scene: PodScene, container: dict[str, Any], action: dict[str
         reader, writer = await _connect(scene, port, seconds)
         try:
             writer.write("\r\n".join(lines).encode())
-            status = await asyncio.wait_for(reader.readline(), seconds)
+            async with asyncio.timeout(seconds):
+                status = await reader.readline()
         finally:
             await _close(writer)
     except ProbeFailed as error:
@@ -136,7 +137,6 @@ async def _connect(scene: PodScene, port: int, seconds: float) -> tuple[asyncio.
     place = scene.context.network.find(scene.ip, port)
     if place is not None:
         with contextlib.suppress(OSError):
-            # Not wait_for: cancelled at the wrong moment it loses an open connection.
             async with asyncio.timeout(seconds):
                 return await asyncio.open_connection(*place)
     raise ProbeFailed(f"dial tcp {scene.ip}:{port}: connect: connection refused")

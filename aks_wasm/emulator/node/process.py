@@ -86,7 +86,8 @@ class ContainerProcess:
         self.signal(signal.SIGCONT)
         self.signal(signal.SIGTERM)
         with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(asyncio.shield(self.ended), max(grace_seconds, _LEAST_GRACE))
+            async with asyncio.timeout(max(grace_seconds, _LEAST_GRACE)):
+                return await asyncio.shield(self.ended)
         return await self.kill()
 
     async def kill(self) -> int:

@@ -39,8 +39,8 @@ class NodeDoor:
         """
         if self.direct is not False and self.address:
             try:
-                connecting = asyncio.open_connection(self.address, port)
-                node = await asyncio.wait_for(connecting, _CONNECT_SECONDS)
+                async with asyncio.timeout(_CONNECT_SECONDS):
+                    node = await asyncio.open_connection(self.address, port)
             except ConnectionRefusedError:
                 self.direct = True
                 raise
