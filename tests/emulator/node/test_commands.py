@@ -189,7 +189,7 @@ async def test_a_wasi_http_component_is_handed_to_the_wasmtime_of_the_machine(
 async def test_a_cpu_limit_holds_a_busy_module_back(nodes: Rehearsal) -> None:
     nodes.module("loop:1", ENDLESS)
     processes = {}
-    for name, limit in (("held", "100m"), ("free", "1")):
+    for name, limit in (("held", "20m"), ("free", "1")):
         nodes.pod(name, "loop:1", resources={"limits": {"cpu": limit}})
         await nodes.phase(name, "Running")
         (processes[name],) = set(container_processes(nodes.folder)) - set(processes.values())
