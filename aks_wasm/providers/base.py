@@ -13,6 +13,9 @@ from aks_wasm.spec.models import Arch, ClusterSpec
 from aks_wasm.waits import Patience
 from aks_wasm.wasm.archive import ImageArchive
 
+LOCAL_PREFIX = "aks-wasm.local"
+"""What the names of images begin with that no registry has."""
+
 ChosenRoute = Literal["wasi-preview", "shim"]
 
 
@@ -26,7 +29,7 @@ class Prerequisite(StrEnum):
 
 @dataclass(frozen=True)
 class ProviderInfo:
-    """Capabilities. Callers ask these, never the provider's name.
+    """Capabilities. Callers ask these, never the provider's name. The defaults are those of a cluster on this machine.
 
     Attributes:
         name: For output only.
@@ -44,13 +47,13 @@ class ProviderInfo:
     """
 
     name: str
-    has_resource_groups: bool
-    has_preview_pools: bool
-    folds_node_pools: bool
-    images: Literal["registry", "load", "none"]
-    image_prefix: str
-    keeps_on_failure: bool
-    costs_money: bool
+    has_resource_groups: bool = False
+    has_preview_pools: bool = False
+    folds_node_pools: bool = True
+    images: Literal["registry", "load", "none"] = "load"
+    image_prefix: str = LOCAL_PREFIX
+    keeps_on_failure: bool = False
+    costs_money: bool = False
     supports_arch: tuple[Arch, ...] = ("amd64", "arm64")
     adds_node_pools: bool = True
     has_pools: bool = True

@@ -23,14 +23,11 @@ class GivenCluster:
     """The cluster of a kubeconfig. It has no pools that we know of, and no place for images."""
 
     info = ProviderInfo(
-        name="kubeconfig",
-        has_resource_groups=False,
-        has_preview_pools=False,
+        "kubeconfig",
         folds_node_pools=False,
         images="none",
         image_prefix="",
         keeps_on_failure=True,
-        costs_money=False,
         adds_node_pools=False,
         has_pools=False,
     )

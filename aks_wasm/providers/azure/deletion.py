@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from azure.core.exceptions import HttpResponseError
 
 from aks_wasm.errors import ServiceError
-from aks_wasm.providers.azure.errors import fault_in, from_arm
+from aks_wasm.providers.azure.errors import from_arm
+from aks_wasm.providers.azure.faults import fault_in
 from aks_wasm.providers.azure.operations import (
     ATTEMPTS,
     Send,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from azure.core.exceptions import HttpResponseError
 
 from aks_wasm.providers.azure.clients import document_of
-from aks_wasm.providers.azure.errors import fault_in
+from aks_wasm.providers.azure.faults import fault_in
 from aks_wasm.providers.azure.models import observed_group
 from aks_wasm.providers.azure.waiting import wait_for
 from aks_wasm.providers.marks import marks

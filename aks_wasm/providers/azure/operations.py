@@ -13,13 +13,8 @@ from azure.core.exceptions import AzureError, HttpResponseError
 
 from aks_wasm.errors import AksWasmError, Interrupted, OperationInProgress, ServiceError, TimedOut
 from aks_wasm.providers.azure.clients import json_of
-from aks_wasm.providers.azure.errors import (
-    error_from,
-    fault_in,
-    fault_of,
-    from_arm,
-    parse_fault,
-)
+from aks_wasm.providers.azure.errors import error_from, from_arm
+from aks_wasm.providers.azure.faults import fault_in, fault_of, parse_fault
 from aks_wasm.providers.azure.waiting import GO_ON, Budget, tolerant, wait_for
 from aks_wasm.waits import Patience, Seen, wait_until
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from azure.core.exceptions import AzureError, HttpResponseError
 
 from aks_wasm.errors import Problem
-from aks_wasm.providers.azure.errors import fault_in, from_arm, translated
+from aks_wasm.providers.azure.errors import from_arm, translated
+from aks_wasm.providers.azure.faults import fault_in
 from aks_wasm.providers.azure.models import vm_size_of
 from aks_wasm.providers.azure.rights import rights_problems
 from aks_wasm.providers.azure.sizes import Need, quota_problems, size_problems, sizes_of

@@ -21,10 +21,11 @@ from aks_wasm.providers.azure.kubeconfig import without_kubelogin
 from aks_wasm.providers.azure.operations import Send, converge, state_of
 from aks_wasm.providers.azure.preflight import find_problems
 from aks_wasm.providers.azure.reads import Reads
-from aks_wasm.providers.azure.registry import NO_REGISTRY_PREFIX, ImageRegistry
+from aks_wasm.providers.azure.registry import ImageRegistry
 from aks_wasm.providers.azure.subscription import find_subscription
 from aks_wasm.providers.azure.teardown import Teardown
 from aks_wasm.providers.base import (
+    LOCAL_PREFIX,
     ClusterRequest,
     NodePoolRequest,
     Observed,
@@ -89,7 +90,7 @@ class AzureProvider:
             has_preview_pools=True,
             folds_node_pools=True,
             images="registry" if self._registry else "none",
-            image_prefix=self._registry.prefix if self._registry else NO_REGISTRY_PREFIX,
+            image_prefix=self._registry.prefix if self._registry else LOCAL_PREFIX,
             keeps_on_failure=True,
             costs_money=not self._unbound.connection.is_loopback,
         )

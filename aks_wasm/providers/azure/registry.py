@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from aks_wasm.waits import Patience
     from aks_wasm.wasm.archive import ImageArchive
 
-NO_REGISTRY_PREFIX = "aks-wasm.local"
-"""What images are called while there is nowhere to push them, so that a plan can name them."""
-
 
 class ImageRegistry:
     """One registry.

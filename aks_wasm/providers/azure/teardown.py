@@ -11,7 +11,8 @@ from azure.core.exceptions import AzureError, HttpResponseError
 
 from aks_wasm.providers.azure.clients import answer_of
 from aks_wasm.providers.azure.deletion import delete
-from aks_wasm.providers.azure.errors import fault_in, from_arm, translated
+from aks_wasm.providers.azure.errors import from_arm, translated
+from aks_wasm.providers.azure.faults import fault_in
 from aks_wasm.providers.azure.models import observed_cluster, observed_group
 from aks_wasm.providers.azure.ownership import (
     foreign_resources,

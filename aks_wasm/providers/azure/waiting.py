@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError, ServiceResponseError
 
-from aks_wasm.providers.azure.errors import fault_in, from_arm, is_sign_in_failure
+from aks_wasm.providers.azure.errors import from_arm, is_sign_in_failure
+from aks_wasm.providers.azure.faults import fault_in
 from aks_wasm.waits import Clock, Patience, Seen, Tolerant, wait_until
 
 GO_ON = "Azure goes on by itself; run the same command again to join it"

@@ -31,16 +31,7 @@ Document = dict[str, Any]
 class EmbeddedProvider:
     """Clusters of the emulator's daemon on this machine."""
 
-    info = ProviderInfo(
-        name="embedded",
-        has_resource_groups=False,
-        has_preview_pools=False,
-        folds_node_pools=True,
-        images="load",
-        image_prefix="aks-wasm.local",
-        keeps_on_failure=False,
-        costs_money=False,
-    )
+    info = ProviderInfo("embedded")
 
     def __init__(self, control: ControlClient) -> None:
         self._control = control

@@ -19,6 +19,7 @@ ROLE_LABEL = "io.x-k8s.kind.role"
 NETWORK = "kind"  # kind's own, shared by all clusters
 API_PORT = "6443/tcp"
 _ORDER = ("docker", "nerdctl", "finch", "podman")  # as kind looks for them (pkg/cluster/provider.go)
+_HUB = "docker.io"
 _CHOICE = "KIND_EXPERIMENTAL_PROVIDER"
 _INFO_SECONDS = 15.0  # an engine that takes longer to say what it is does not answer
 _ARCHITECTURES: Mapping[str, Arch] = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
@@ -106,9 +107,27 @@ class Engine:
         names = [name for name in listed.checked("list containers").split() if name.endswith("-control-plane")]
         return sorted(name.removesuffix("-control-plane") for name in names)
 
+    def image_name(self, image: str) -> str:
+        """Return what this engine is to be asked for; Podman wants a registry, and no tag beside a digest.
+
+        As kind asks Podman itself (pkg/cluster/internal/providers/podman/images.go, sanitizeImage).
+        """
+        if self.program != "podman":
+            return image
+        name, at, digest = image.partition("@")
+        repository, colon, tag = name.rpartition(":")
+        if at and colon and "/" not in tag:
+            name = repository
+        registry, slash, _ = name.partition("/")
+        if not slash:
+            name = f"{_HUB}/library/{name}"
+        elif registry != "localhost" and not set(".:") & set(registry):
+            name = f"{_HUB}/{name}"
+        return name + at + digest
+
     def has_image(self, image: str) -> bool:
         """Return whether an image is there without a pull."""
-        return self.run("image", "inspect", image).code == 0
+        return self.run("image", "inspect", self.image_name(image)).code == 0
 
 
 @dataclass(frozen=True)

@@ -105,11 +105,12 @@ def read(engine: Engine, reference: str, log: Path, patience: Patience) -> NodeI
     Raises:
         ServiceError: It can't be pulled, or is no node image.
     """
+    name = engine.image_name(reference)
     if not engine.has_image(reference):
         watched = Watched(f"the pull of `{reference}`", log)
-        pulled = watch((engine.program, "pull", reference), watched, patience)
+        pulled = watch((engine.program, "pull", name), watched, patience)
         pulled.checked(f"pull the node image `{reference}`", hint=_OFFLINE)
-    arguments = ("run", "--rm", "--network", "none", "--entrypoint", "sh", reference, "-c", _QUESTIONS)
+    arguments = ("run", "--rm", "--network", "none", "--entrypoint", "sh", name, "-c", _QUESTIONS)
     shown = engine.run(*arguments)
     parts = [part.strip() for part in shown.out.split(_MARK)]
     if len(parts) != 5 or parse_version(parts[0]) is None or not parts[1]:

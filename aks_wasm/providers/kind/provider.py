@@ -32,19 +32,7 @@ class KindProvider:
     def __init__(self, engine: Engine, home: Path) -> None:
         self._engine = engine
         self._home = home
-        self.info = ProviderInfo(
-            name="kind",
-            has_resource_groups=False,
-            has_preview_pools=False,
-            folds_node_pools=True,
-            images="load",
-            image_prefix="aks-wasm.local",
-            keeps_on_failure=False,
-            costs_money=False,
-            supports_arch=(engine.arch,),
-            adds_node_pools=False,
-            brings_shims=True,
-        )
+        self.info = ProviderInfo("kind", supports_arch=(engine.arch,), adds_node_pools=False, brings_shims=True)
 
     def observe(self, spec: ClusterSpec) -> Observed:
         """Look at containers, the cluster's record and what containerd has in effect."""

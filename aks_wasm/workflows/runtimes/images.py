@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from aks_wasm.providers.base import LOCAL_PREFIX
 from aks_wasm.shims.catalogue import Shim
 from aks_wasm.shims.installer import ProbeImage, probe_image_key, stay_image_key
 from aks_wasm.workflows.context import Run
@@ -12,9 +13,6 @@ from aks_wasm.workflows.images import PROBES, images_of
 
 if TYPE_CHECKING:
     from aks_wasm.wasm.archive import ImageArchive
-
-PREFIX = "aks-wasm.local"
-"""What the images' names begin with: no registry has them."""
 
 
 def probe_archives(run: Run, shims: Iterable[Shim]) -> dict[str, ImageArchive]:
@@ -24,7 +22,9 @@ def probe_archives(run: Run, shims: Iterable[Shim]) -> dict[str, ImageArchive]:
     folder = images_of(run.settings.home, run.spec.name)
     keys = sorted({key for shim in shims for key in (probe_image_key(shim), stay_image_key(shim))})
     return {
-        key: package(content_of(PROBES[key]), repository=repository_name(PREFIX, run.spec.name, key), folder=folder)
+        key: package(
+            content_of(PROBES[key]), repository=repository_name(LOCAL_PREFIX, run.spec.name, key), folder=folder
+        )
         for key in keys
     }
 

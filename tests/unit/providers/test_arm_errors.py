@@ -19,7 +19,8 @@ from aks_wasm.errors import (
     Unreachable,
     UsageError,
 )
-from aks_wasm.providers.azure.errors import error_from, from_arm, parse_fault, redacted, translated
+from aks_wasm.providers.azure.errors import error_from, from_arm, redacted, translated
+from aks_wasm.providers.azure.faults import parse_fault
 
 QUOTA = (
     "Insufficient regional vcpu quota left for location westus2. left regional vcpu quota 4, requested quota 6. "
