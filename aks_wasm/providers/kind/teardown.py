@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterable
 
@@ -22,6 +23,7 @@ def remove_cluster(engine: Engine, folder: ClusterFolder, name: str, patience: P
     """
     forwarding.stop(folder, patience)
     remove_containers(engine, engine.containers(name))
+    _remove_volumes(engine, rf"{re.escape(name)}-(control-plane|worker\d*)")
     if folder.own_network.exists() and not _users(engine):
         engine.run("network", "rm", NETWORK)
     shutil.rmtree(folder.root, ignore_errors=True)
@@ -42,6 +44,24 @@ def remove_containers(engine: Engine, containers: Iterable[Container]) -> None:
     if names:
         done = engine.run("rm", "--force", "--volumes", *names, timeout=_REMOVE_SECONDS)
         done.checked(f"remove {', '.join(names)}")
+        _remove_volumes(engine, "|".join(re.escape(name) for name in names))
+
+
+def _remove_volumes(engine: Engine, nodes: str) -> None:
+    """Take away the volumes that stay behind their containers.
+
+    For Podman kind makes them itself, so they are not anonymous, and labels them with the node's name
+    (pkg/cluster/internal/providers/podman/util.go, createAnonymousVolume).
+
+    Args:
+        engine: The engine.
+        nodes: A pattern of the nodes' names.
+    """
+    listed = engine.run("volume", "ls", "--format", "{{.Name}} {{.Labels}}")
+    labelled = re.compile(rf"(\S+) (?:.*[\[ ,])?(?:{nodes})[:=]true\b")
+    names = [found[1] for line in listed.out.splitlines() if (found := labelled.match(line))]
+    if names:
+        engine.run("volume", "rm", "--force", *names).checked(f"remove the volumes {', '.join(names)}")
 
 
 def _users(engine: Engine) -> list[str]:

@@ -133,3 +133,22 @@ def test_an_engine_that_fails_is_named_with_its_own_words(path: Path) -> None:
     docker = Engine("docker", "", "amd64", 2, rootless=False, storage=None)
     with pytest.raises(ServiceError, match="cannot list containers: disk is full"):
         docker.containers("hello")
+
+
+@pytest.mark.parametrize(
+    ("image", "name"),
+    [
+        ("kindest/node:v1.34.11@sha256:44e2", "docker.io/kindest/node@sha256:44e2"),
+        ("kindest/node:v1.34.11", "docker.io/kindest/node:v1.34.11"),
+        ("kindest/node@sha256:44e2", "docker.io/kindest/node@sha256:44e2"),
+        ("node:1", "docker.io/library/node:1"),
+        ("node:1@sha256:44e2", "docker.io/library/node@sha256:44e2"),
+        ("localhost/node:1", "localhost/node:1"),
+        ("registry.example:5000/node@sha256:44e2", "registry.example:5000/node@sha256:44e2"),
+    ],
+)
+def test_podman_is_asked_for_an_image_as_kind_asks_it(image: str, name: str) -> None:
+    podman = Engine("podman", "", "amd64", 2, rootless=False, storage=None)
+    docker = Engine("docker", "", "amd64", 2, rootless=False, storage=None)
+    assert podman.image_name(image) == name
+    assert docker.image_name(image) == image
