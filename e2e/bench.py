@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from e2e import compilers, engine
+from e2e import compilers, engine, packages, podman
 from e2e.artefacts import build, folder_of, missing
-from e2e.budget import Budget, OutOfTime
+from e2e.budget import Budget
 from e2e.engine import NoEngine
 from e2e.node_images import NodeImages
 from e2e.places import Places
@@ -78,7 +76,7 @@ class Bench:
 
     def remove_leftovers(self) -> None:
         """Take away the tests' own clusters and nodes: those of a run that was cut off before it could."""
-        if gone := engine.remove_leftovers(self.places):
+        if gone := [*engine.remove_leftovers(self.places), *podman.remove_leftovers(self.places)]:
             self._tell(f"removed what was left: {', '.join(gone)}")
 
     def stop_engine(self, *, only_own: bool = False) -> None:
@@ -87,18 +85,9 @@ class Bench:
             engine.stop(self.places)
 
     def _install_packages(self, budget: Budget) -> None:
-        absent = [package for package in PACKAGES if not _installed(package)]
-        if not absent:
-            return
         started = time.monotonic()
-        env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}  # docker.io starts no engine itself
-        for command in (["update"], ["install", "--yes", "--no-install-recommends", *absent]):
-            ran = _apt_get(command, env, budget)
-            if ran.returncode:
-                raise NoEngine(
-                    f"Debian packages cannot be installed: {(ran.stderr.strip() or 'apt-get').splitlines()[-1]}"
-                )
-        self._tell(f"packages {', '.join(absent)}: {time.monotonic() - started:.0f} s")
+        if installed := packages.install(PACKAGES, budget):
+            self._tell(f"packages {', '.join(installed)}: {time.monotonic() - started:.0f} s")
 
     def _publish(self) -> None:
         """Lay the programs and test images where their names carry no key."""
@@ -129,26 +118,6 @@ def refuse_unfit_machine() -> None:
     for name, number in CAPABILITIES.items():
         if engine.lacks_capability(number):
             raise NoEngine(f"this machine grants no {name}, so no container engine can run")
-
-
-def _apt_get(arguments: list[str], env: dict[str, str], budget: Budget) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            ["apt-get", *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            env=env,
-            check=False,
-            timeout=None if math.isinf(budget.left) else budget.left,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise OutOfTime("Debian packages not installed in time") from error
-
-
-def _installed(package: str) -> bool:
-    command = ["dpkg-query", "--show", "--showformat=${db:Status-Status}", package]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout == "installed"
 
 
 def _link(source: Path, target: Path) -> None:

@@ -18,13 +18,8 @@ INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 # 128, a common default, is used up by about six nodes; kubelet then ends with "inotify_init: too many open files".
 INOTIFY_INSTANCES = 1024
 CAP_SYS_RESOURCE = 24
-TEST_NODES = (
-    "check-",
-    "plain-",
-    "up-",
-    "bare-",
-    "pools-",
-)  # what the names of the tests' clusters and nodes begin with
+TEST_NODES = ("check-", "plain-", "up-", "bare-", "pools-", "engine-")  # the tests' clusters and nodes begin so
+OTHER_BRIDGES = ("podman+",)  # of engines that run beside the bench's for a while
 
 
 class NoEngine(Exception):
@@ -87,8 +82,8 @@ def stop(places: Places) -> None:
         os.kill(pid, signal.SIGTERM)
         while _is_engine(pid) and not _collected(pid):
             time.sleep(0.2)
-    for rule in _rules():
-        subprocess.run([rule[0], "-D", *rule[1:]], capture_output=True, check=False)
+    for program, table, *rule in _rules():
+        subprocess.run([program, "-t", table, "-D", *rule], capture_output=True, check=False)
 
 
 def remove_leftovers(places: Places) -> list[str]:
@@ -111,9 +106,9 @@ def _of_tests(places: Places, *listing: str) -> list[str]:
 def refuse_forwarding() -> None:
     """Reject what would be forwarded out of the machine; before any node exists, since dockerd keeps the chain."""
     subprocess.run(["iptables", "-N", "DOCKER-USER"], capture_output=True, check=False)
-    for table, *rule in _rules():
-        if subprocess.run([table, "-C", *rule], capture_output=True, check=False).returncode:
-            done = subprocess.run([table, "-I", *rule], capture_output=True, text=True, check=False)
+    for program, table, *rule in _rules():
+        if subprocess.run([program, "-t", table, "-C", *rule], capture_output=True, check=False).returncode:
+            done = subprocess.run([program, "-t", table, "-I", *rule], capture_output=True, text=True, check=False)
             if done.returncode:
                 raise NoEngine(f"forwarding out of the machine cannot be refused: {done.stderr.strip()}")
 
@@ -124,9 +119,15 @@ def _rules() -> list[list[str]]:
     if "dev" not in words:
         return []  # no way out
     device = words[words.index("dev") + 1]
-    rules = [["iptables", "DOCKER-USER", "-o", device, "-j", "REJECT"]]
-    if Path("/proc/net/if_inet6").exists():  # kind's network has IPv6 too, where the engine keeps no such chain
-        rules.append(["ip6tables", "FORWARD", "-o", device, "-j", "REJECT"])
+    # Other engines keep no such chain and put their own rules before those of FORWARD; mangle comes before all of them.
+    others = [["mangle", "FORWARD", "-i", bridge, "-o", device, "-j", "DROP"] for bridge in OTHER_BRIDGES]
+    rules = [
+        ["iptables", "filter", "DOCKER-USER", "-o", device, "-j", "REJECT"],
+        *(["iptables", *one] for one in others),
+    ]
+    if Path("/proc/net/if_inet6").exists():  # kind's network has IPv6 too, where dockerd keeps no such chain either
+        rules.append(["ip6tables", "filter", "FORWARD", "-o", device, "-j", "REJECT"])
+        rules += [["ip6tables", *one] for one in others]
     return rules
 
 

@@ -1,4 +1,7 @@
-"""The image the installer's pods run: Debian's static busybox under the name of the one that AKS nodes can pull."""
+"""The image the installer's pods run: Debian's static busybox under the name of the one that AKS nodes can pull.
+
+The kubelet asks for it by digest; containerd looks such a name up as it looks up any other, the tag left out.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,16 @@ from tests.e2e.second_chance import SecondChance
 
 CASE_SECONDS = 600  # a cluster is made within the first case that needs it
 # A run may be out of time before its last case: what stands for the most comes first.
-ORDER = ("contract", "test_up_local", "test_runtime", "nodes", "test_doctor", "test_pools_local", "test_bench")
+ORDER = (
+    "contract",
+    "test_up_local",
+    "test_runtime",
+    "nodes",
+    "test_doctor",
+    "test_pools_local",
+    "test_engines",
+    "test_bench",
+)
 # Taken before the tests' own environment is made: it drops every AKS_WASM_ variable.
 _MACHINE = Machine.from_environment(Path("/nonexistent"))
 _ENDS = float(os.environ[ENDS]) if ENDS in os.environ else None

@@ -22,10 +22,12 @@ class Machine:
     Attributes:
         root: The bench's folder.
         environment: Of every program that is run: the bench's PATH and engine, a HOME of the tests' own.
+        program: The client of the engine that the product is to use.
     """
 
     root: Path
     environment: dict[str, str]
+    program: str = "docker"
 
     @classmethod
     def from_environment(cls, home: Path) -> Machine | None:
@@ -66,6 +68,10 @@ class Machine:
             line = " ".join(map(str, command))
             raise CommandFailed(f"`{line}` ended with {ran.returncode}\n{ran.stdout}\n{ran.stderr}")
         return ran.stdout if check else ran.stdout + ran.stderr
+
+    def engine(self, *arguments: str, check: bool = True) -> str:
+        """Ask the engine that the product is to use."""
+        return self.run(self.program, *arguments, check=check)
 
     def docker(self, *arguments: str, check: bool = True) -> str:
         return self.run("docker", *arguments, check=check)

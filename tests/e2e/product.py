@@ -173,8 +173,10 @@ class Product(Tool):
     def left(self) -> list[str]:
         """Return containers, volumes, processes and files that are still the cluster's, or its kubeconfig entry."""
         of = f"label=io.x-k8s.kind.cluster={self.name}"
-        found = self.machine.docker("ps", "--all", "--filter", of, "--format", "{{.Names}}").split()
-        found += self.machine.docker("volume", "ls", "--quiet", "--filter", of).split()
+        found = self.machine.engine("ps", "--all", "--filter", of, "--format", "{{.Names}}").split()
+        found += self.machine.engine("volume", "ls", "--quiet", "--filter", of).split()
+        labels = self.machine.engine("volume", "ls", "--format", "{{.Name}} {{.Labels}}").splitlines()
+        found += [line for line in labels if f"{self.name}-" in line]  # Podman's, which kind makes itself
         mine = str(self.home).encode()
         for process in Path("/proc").glob("[0-9]*/cmdline"):
             try:
@@ -189,7 +191,7 @@ class Product(Tool):
 
     def has_network(self) -> bool:
         """Return whether kind's network is there."""
-        return "kind" in self.machine.docker("network", "ls", "--format", "{{.Name}}").split()
+        return "kind" in self.machine.engine("network", "ls", "--format", "{{.Name}}").split()
 
     def status(self, name: str) -> dict[str, Any]:
         """Return what `status` says of a workload."""
@@ -198,4 +200,4 @@ class Product(Tool):
 
     def in_node(self, script: str) -> str:
         """Run a script in the worker."""
-        return self.machine.docker("exec", f"{self.name}-worker", "bash", "-euc", script)
+        return self.machine.engine("exec", f"{self.name}-worker", "bash", "-euc", script)
