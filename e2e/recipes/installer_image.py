@@ -12,7 +12,10 @@ from e2e.archives import Image, write_archive
 from e2e.artefacts import Recipe, Workshop
 
 PACKAGE = "busybox-static"
-NAMES = ("mcr.microsoft.com/azurelinux/busybox:1.36", "bench.local/busybox:1")
+NAMES = (
+    "mcr.microsoft.com/cbl-mariner/busybox@sha256:e4fb4d51fc9b70d6cdc1ce66a0af02ab40554d2ca632e1d188fabc760e432fdd",
+    "bench.local/busybox:1",
+)
 
 
 def _installer_image(shop: Workshop) -> None:

@@ -10,8 +10,12 @@ from aks_wasm.shims.installer.content import PROBES
 from aks_wasm.shims.installer.objects import INSTALLER, Manifest, labels, named
 from aks_wasm.shims.labels import COMPONENT, NAME
 
-# By tag: no digest of it could be verified from here. It gives sh, cp, chroot and test, for amd64 and arm64.
-IMAGE = "mcr.microsoft.com/azurelinux/busybox:1.36"
+# busybox with all its applets, for amd64 and arm64: Azure's docs debug nodes with it, AgentBaker's e2e runs it on every
+# kind of AKS node. The digest is the list's that the tag had on 2026-08-08 (fgarofalo56/csa-inabox,
+# platform/fiab/images/mcr-images.json); Azure/AKS-Skills pins the same (skills/aks-network-capture, 2026-08-20).
+IMAGE = (
+    "mcr.microsoft.com/cbl-mariner/busybox:2.0@sha256:e4fb4d51fc9b70d6cdc1ce66a0af02ab40554d2ca632e1d188fabc760e432fdd"
+)
 
 WORKER, KEEPER = "install", "keep"
 """The containers' names, and the script's verbs."""

@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import random
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,7 @@ from aks_wasm.shims.installer import (
 )
 from aks_wasm.shims.installer.parts import PART_BYTES, part_maps, parts_in
 from aks_wasm.shims.labels import SHIMS, SYSTEM_NAMESPACE
+from e2e.recipes.installer_image import NAMES
 
 TAINT = "aks-wasm.dev/wasm=true:NoSchedule"
 SPIN, WASMTIME = select(("spin", "wasmtime"))
@@ -107,6 +109,14 @@ def test_it_works_where_it_is_told_and_as_many_at_a_time() -> None:
         "mirror.example/busybox:1"
     }
     assert pod_spec(WANTED)["nodeSelector"][SHIMS] == "installed"
+
+
+def test_what_runs_privileged_on_every_node_is_pinned_by_digest_and_the_bench_has_it() -> None:
+    spec = pod_spec(WANTED)
+    (image,) = {container["image"] for container in (*spec["initContainers"], *spec["containers"])}
+    named = re.fullmatch(r"(mcr\.microsoft\.com/[a-z/-]+):[0-9.]+(@sha256:[0-9a-f]{64})", image)
+    assert named is not None
+    assert f"{named[1]}{named[2]}" in NAMES
 
 
 def test_the_settings_are_lines_that_no_shell_has_to_read() -> None:
