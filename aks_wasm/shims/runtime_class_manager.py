@@ -12,12 +12,22 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aks_wasm.errors import Problem
-from aks_wasm.shims.catalogue import Shim
-from aks_wasm.shims.labels import owned
+from aks_wasm.shims.catalogue import Platform, Shim, every_version
+from aks_wasm.shims.labels import INSTALLED, SHIMS, owned
 from aks_wasm.shims.node_report import NodeReport
+from aks_wasm.shims.own_binary import as_catalogued
 
 CRD = "shims.runtime.spinkube.dev"
 API_VERSION = "runtime.spinkube.dev/v1alpha1"
+VERSION_ANNOTATION = "aks-wasm.dev/shim"
+"""On a Shim of ours: `NAME@VERSION`, since its own fields tell neither."""
+
+NODE_SELECTOR = {SHIMS: INSTALLED}
+"""Labels of the nodes that our Shims are for; they go into the RuntimeClass as well."""
+
+OPTIONS = {"SystemdCgroup": "true"}
+"""Of the runtime, as AKS's and kind's runc have it: runtime-class-manager asks no node."""
+
 CONTROLLER_LABELS = "app.kubernetes.io/name=runtime-class-manager"
 PROVISIONED, FAILED = "provisioned", "failed"
 """Values of the label that it sets on a node, under the Shim's name."""
@@ -28,6 +38,11 @@ SHIM_LABEL, OPERATION_LABEL = "spinkube.dev/shimName", "spinkube.dev/operation"
 HELM = (
     "helm upgrade --install rcm oci://ghcr.io/spinframework/charts/runtime-class-manager --version 0.2.0 "
     "--namespace rcm --create-namespace --wait"
+)
+# helm leaves definitions alone that are there: https://helm.sh/docs/chart_best_practices/custom_resource_definitions
+UPDATE_DEFINITION = (
+    "helm show crds oci://ghcr.io/spinframework/charts/runtime-class-manager --version 0.2.0 | "
+    "kubectl apply --server-side --force-conflicts --filename -"
 )
 
 _BINARY = "containerd-shim-"
@@ -46,16 +61,12 @@ def shim_name(shim: Shim) -> str:
     return shim.binary.removeprefix(_BINARY)
 
 
-def shim_resource(
-    shim: Shim, *, owner: str, node_selector: Mapping[str, str], options: Mapping[str, str] | None = None
-) -> Manifest:
+def shim_resource(shim: Shim, *, owner: str) -> Manifest:
     """Return the Shim resource.
 
     Args:
         shim: What is to be put on the nodes.
         owner: The cluster's name.
-        node_selector: Labels of the nodes; it goes into the RuntimeClass as well.
-        options: Of the runtime in containerd's configuration, written as they are, for example `SystemdCgroup: "true"`.
     """
     platforms = [
         {"os": one.os, "arch": one.arch, "location": one.location, **({"sha256": one.sha256} if one.sha256 else {})}
@@ -64,15 +75,75 @@ def shim_resource(
     return {
         "apiVersion": API_VERSION,
         "kind": "Shim",
-        "metadata": {"name": shim_name(shim), "labels": owned(owner)},
+        "metadata": {
+            "name": shim_name(shim),
+            "labels": owned(owner),
+            "annotations": {VERSION_ANNOTATION: f"{shim.name}@{shim.version}"},
+        },
         "spec": {
-            "nodeSelector": dict(node_selector),
+            "nodeSelector": dict(NODE_SELECTOR),
             "fetchStrategy": {"platforms": platforms},
             "runtimeClass": {"name": shim.runtime_class, "handler": shim_name(shim)},
             "rolloutStrategy": {"type": "recreate"},  # the other one is not implemented there
-            **({"containerdRuntimeOptions": dict(options)} if options else {}),
+            "containerdRuntimeOptions": dict(OPTIONS),
         },
     }
+
+
+def managed_runtime_class(shim: Shim) -> Manifest:
+    """Return the RuntimeClass as runtime-class-manager makes it of our Shim: no tolerations, none of our marks."""
+    return {
+        "apiVersion": "node.k8s.io/v1",
+        "kind": "RuntimeClass",
+        "metadata": {"name": shim.runtime_class},
+        "handler": shim_name(shim),
+        "scheduling": {"nodeSelector": dict(NODE_SELECTOR)},
+    }
+
+
+def shim_of(live: Mapping[str, Any]) -> Shim:
+    """Return what a Shim resource puts on nodes; one that we did not make has no version and its own name."""
+    metadata, spec = live["metadata"], live["spec"]
+    noted = (metadata.get("annotations") or {}).get(VERSION_ANNOTATION, metadata["name"])
+    name, _, version = str(noted).partition("@")
+    fetch = spec.get("fetchStrategy") or {}
+    platforms = tuple(
+        Platform(one["arch"], str(one["location"]), one.get("sha256")) for one in fetch.get("platforms") or ()
+    )
+    known = next((shim for shim in every_version() if (shim.name, shim.version) == (name, version)), None)
+    if known is not None and known.platforms == platforms:
+        return known
+    binary = _BINARY + str(metadata["name"])
+    there = Shim(name, version, str(spec["runtimeClass"]["name"]), "", binary, platforms, runs=None, probe="completes")
+    return as_catalogued(there)
+
+
+def installs_alike(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Tell whether two Shim resources put the same on the nodes, whatever else differs."""
+    parts = ("fetchStrategy", "runtimeClass", "containerdRuntimeOptions")
+    return all((live["spec"].get(part) or {}) == (wanted["spec"].get(part) or {}) for part in parts)
+
+
+def is_provisioned(node: Node, name: str) -> bool:
+    """Tell whether runtime-class-manager says that a node has a Shim."""
+    return (node["metadata"].get("labels") or {}).get(name) == PROVISIONED
+
+
+def why_unfit(definition: Mapping[str, Any]) -> str | None:
+    """Return why Shims of ours can't be applied under the cluster's definition of them; None when they can.
+
+    The definition of v0.1.0 demands `fetchStrategy.anonHttp` and drops `platforms`, which came with v0.2.0.
+    """
+    version = API_VERSION.rpartition("/")[2]
+    served = {str(one["name"]): one for one in definition["spec"].get("versions") or () if one.get("served")}
+    if version not in served:
+        return f"it serves {', '.join(sorted(served)) or 'nothing'}, not `{version}`"
+    fields: Any = (served[version].get("schema") or {}).get("openAPIV3Schema") or {}
+    for name in ("spec", "fetchStrategy"):
+        fields = (fields.get("properties") or {}).get(name) or {}
+    if "platforms" not in (fields.get("properties") or {}):
+        return "it knows no `fetchStrategy.platforms`, as before v0.2.0"
+    return None
 
 
 def shim_problems(shims: Iterable[Shim]) -> list[Problem]:

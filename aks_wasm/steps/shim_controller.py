@@ -1,4 +1,4 @@
-"""Whether runtime-class-manager is there and can do what is asked for, found before anything is made."""
+"""Whether runtime-class-manager is there and can do what is asked for, and what it has of ours; changes nothing."""
 
 from __future__ import annotations
 
@@ -7,27 +7,45 @@ from typing import TYPE_CHECKING, Any
 
 from aks_wasm.errors import Refused
 from aks_wasm.shims.catalogue import Shim
+from aks_wasm.shims.labels import MANAGED_BY, MANAGER, PART_OF
 from aks_wasm.shims.node_report import NodeReport
-from aks_wasm.shims.runtime_class_manager import CONTROLLER_LABELS, CRD, HELM, shim_problems, why_dropped
+from aks_wasm.shims.runtime_class_manager import (
+    CONTROLLER_LABELS,
+    CRD,
+    HELM,
+    UPDATE_DEFINITION,
+    shim_problems,
+    why_dropped,
+    why_unfit,
+)
 
 if TYPE_CHECKING:
     from aks_wasm.kube.client import KubeClient
 
 Node = Mapping[str, Any]
+Manifest = dict[str, Any]
 _NAMED = 3  # nodes in an error's words
 
 
 def require_controller(client: KubeClient) -> None:
-    """Refuse to go on where runtime-class-manager is not installed, or does not run.
+    """Refuse to go on where runtime-class-manager is not installed, is too old for our Shims, or does not run.
 
     Raises:
         Refused: With the command that installs it.
     """
-    if client.get("CustomResourceDefinition", CRD) is None:
+    definition = client.get("CustomResourceDefinition", CRD)
+    if definition is None:
         raise Refused(
             f"runtime-class-manager is not installed in this cluster: there is no definition `{CRD}`",
             code="NoRuntimeClassManager",
             hint=f"install it with `{HELM}`, or use the installer `daemonset`, which needs nothing",
+        )
+    why = why_unfit(definition)
+    if why is not None:
+        raise Refused(
+            f"this cluster's definition `{CRD}` is not that of runtime-class-manager v0.2.0: {why}",
+            code="RuntimeClassManagerUnfit",
+            hint=f"`{UPDATE_DEFINITION}`, then `{HELM}`; or use the installer `daemonset`",
         )
     controllers = client.list("Deployment", labels=CONTROLLER_LABELS)
     if not any((one.get("status") or {}).get("availableReplicas") for one in controllers):
@@ -71,6 +89,20 @@ def refuse_in_vain(
             hint="use the installer `daemonset`, which writes what that containerd reads, or node pools with "
             "`--os-sku Ubuntu2204` (Kubernetes up to 1.36; its images end on 2027-06-30)",
         )
+
+
+def our_shims(client: KubeClient, owner: str) -> list[Manifest]:
+    """Return the Shim resources that we made; none where runtime-class-manager is not installed."""
+    if client.get("CustomResourceDefinition", CRD) is None:
+        return []
+    return client.list("Shim", labels=f"{MANAGED_BY}={MANAGER},{PART_OF}={owner}")
+
+
+def managed_objects(client: KubeClient, owner: str) -> list[Manifest]:
+    """Return the Shim resources that we made and the RuntimeClasses that runtime-class-manager made of them."""
+    shims = our_shims(client, owner)
+    classes = (client.get("RuntimeClass", str(shim["spec"]["runtimeClass"]["name"])) for shim in shims)
+    return [*shims, *filter(None, classes)]
 
 
 def named_nodes(names: list[str]) -> str:

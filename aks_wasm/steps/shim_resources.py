@@ -1,34 +1,34 @@
-"""Shims by runtime-class-manager: its resources brought to what is wanted, its work waited for, ours taken away again.
+"""Shims by runtime-class-manager: its resources brought to what is wanted, and its work waited for.
 
 Its ways that matter here, read in its sources at v0.2.0 and seen by others on AKS: a change of a Shim does not install
-anew where a node's label says `provisioned`; a RuntimeClass of the name is left as it is; only the deletion of a Shim
-whose nodes still match takes anything off them; its uninstall Jobs have fixed names, are kept, and an old one of the
-same name makes the next deletion do nothing.
+anew where a node's label says `provisioned`; a RuntimeClass of the name is left as it is; it works on all nodes at
+once; a file that is being run it can't write over. So a change is a removal first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aks_wasm.errors import Refused, ServiceError
-from aks_wasm.kube.conditions import wait_gone
+from aks_wasm.events import Warned
 from aks_wasm.kube.matching import matches
 from aks_wasm.kube.outages import tolerant
+from aks_wasm.kube.runtime_users import User, running, users_of
 from aks_wasm.shims.catalogue import Shim
 from aks_wasm.shims.labels import MANAGED_BY, MANAGER, PART_OF
 from aks_wasm.shims.runtime_class_manager import (
-    CRD,
     FAILED,
-    OPERATION_LABEL,
-    PROVISIONED,
-    SHIM_LABEL,
+    installs_alike,
+    is_provisioned,
     not_in_effect,
     shim_name,
     shim_resource,
 )
-from aks_wasm.steps.shim_controller import named_nodes, require_controller
+from aks_wasm.steps.move import moves
+from aks_wasm.steps.shim_controller import named_nodes, refuse_in_vain, require_controller
+from aks_wasm.steps.shim_removal import job_failure, remove_shim, shim_label
 from aks_wasm.steps.step import StepContext
 from aks_wasm.waits import Patience, Seen, wait_until
 
@@ -46,15 +46,13 @@ class ApplyShimResources:
 
     Attributes:
         shims: What is wanted.
-        node_selector: Labels of the nodes.
-        options: Of the runtimes in containerd's configuration.
         nodes: Returns the nodes to wait for.
+        everybody: Whether workloads that are not ours are moved afterwards, when a version goes.
     """
 
     shims: tuple[Shim, ...]
-    node_selector: Mapping[str, str]
-    options: Mapping[str, str]
     nodes: Callable[[], tuple[Node, ...]]
+    everybody: bool = False
     name: str = "shim-resources"
     depends_on: tuple[str, ...] = ()
 
@@ -64,17 +62,24 @@ class ApplyShimResources:
         return f"have runtime-class-manager put {named} on the nodes"
 
     def run(self, context: StepContext) -> str | None:
-        """Apply what differs; what is changed goes first, since a change alone installs nothing."""
+        """Apply what differs; what is changed goes first, since a change alone installs nothing.
+
+        Raises:
+            Refused: It is not there, its work would be in vain, or others ask for a version that would go.
+            ServiceError: It gave up on a node, or containerd there has no such runtime.
+            TimedOut: It did not report in time; the message names the nodes.
+        """
         client, owner, changed = context.connect(), context.spec.name, 0
         require_controller(client)
+        refuse_in_vain(self.shims, self.nodes())
         for shim in self.shims:
-            wanted = shim_resource(shim, owner=owner, node_selector=self.node_selector, options=self.options)
+            wanted = shim_resource(shim, owner=owner)
             live = client.get("Shim", shim_name(shim))
             if live is not None:
                 _refuse_foreign(live, owner)
                 if matches(live, wanted):
                     continue
-                remove_shim(client, live, context.patience())
+                self._make_way(context, live, wanted)
             _clear_runtime_class(client, shim, owner)
             client.apply(wanted)
             changed += 1
@@ -82,85 +87,44 @@ class ApplyShimResources:
             wait_provisioned(client, shim, self.nodes, context.patience())
         return f"{changed} of {len(self.shims)} changed"
 
-
-@dataclass(frozen=True)
-class RemoveShimResources:
-    """Delete our Shim resources, those of some shims or all, and wait until the nodes are as they were.
-
-    Attributes:
-        names: Which, as `shim_name` calls them; None takes every one of ours.
-    """
-
-    names: tuple[str, ...] | None = None
-    name: str = "shim-resources"
-    depends_on: tuple[str, ...] = ()
-
-    def describe(self) -> str:
-        """Say which."""
-        return f"have runtime-class-manager take {', '.join(self.names) if self.names else 'our shims'} off the nodes"
-
-    def run(self, context: StepContext) -> str | None:
-        """Delete them one after the other; what is not ours stays."""
-        client = context.connect()
-        ours = [shim for shim in our_shims(client, context.spec.name) if self._means(shim)]
-        for shim in ours:
-            remove_shim(client, shim, context.patience())
-        return f"{len(ours)} removed" if ours else "nothing of ours"
-
-    def _means(self, shim: Manifest) -> bool:
-        return self.names is None or shim["metadata"]["name"] in self.names
+    def _make_way(self, context: StepContext, live: Manifest, wanted: Manifest) -> None:
+        """Remove a Shim that puts something else on the nodes; what that means for running pods is told."""
+        if installs_alike(live, wanted):
+            return
+        client, name = context.connect(), str(live["metadata"]["name"])
+        class_name = str(live["spec"]["runtimeClass"]["name"])
+        users = users_of(client, (class_name,))
+        if class_name != wanted["spec"]["runtimeClass"]["name"]:
+            refuse_to_strand(users, context.spec.name, everybody=self.everybody)
+        pods = running(users)
+        if pods:
+            context.emit(
+                Warned(
+                    f"runtime-class-manager replaces `{name}` in place and on all nodes at once: {len(pods)} running "
+                    "pods go on with the old binary until they end, and none can start before the new one is there"
+                )
+            )
+        remove_shim(client, live, context.patience())
 
 
-def our_shims(client: KubeClient, owner: str) -> list[Manifest]:
-    """Return the Shim resources that we made; none where runtime-class-manager is not installed."""
-    if client.get("CustomResourceDefinition", CRD) is None:
-        return []
-    return client.list("Shim", labels=f"{MANAGED_BY}={MANAGER},{PART_OF}={owner}")
+def refuse_to_strand(users: Iterable[User], owner: str, *, everybody: bool) -> None:
+    """Refuse to take a version away that workloads of others ask for: its RuntimeClass goes with it.
 
-
-def remove_shim(client: KubeClient, shim: Manifest, patience: Patience) -> None:
-    """Delete a Shim and wait until its nodes no longer bear its label, which is when its uninstall Jobs are done.
+    Args:
+        users: Who asks for it.
+        owner: The cluster's name.
+        everybody: Whether they are moved to the new one.
 
     Raises:
-        Refused: A node bears the label and no longer matches the Shim's selector: it would be forgotten for good.
-        ServiceError: An uninstall Job failed.
-        TimedOut: Something of it is left; the message says what.
+        Refused: Naming them.
     """
-    name = shim["metadata"]["name"]
-    _refuse_to_forget(client, shim)
-    for job in client.list("Job", labels=f"{SHIM_LABEL}={name},{OPERATION_LABEL}=uninstall"):
-        client.delete("Job", job["metadata"]["name"], job["metadata"]["namespace"])
-        wait_gone(client, "Job", job["metadata"]["name"], job["metadata"]["namespace"], patience)
-    class_name = str((shim["spec"].get("runtimeClass") or {}).get("name"))
-    owned_by = ((client.get("RuntimeClass", class_name) or {}).get("metadata") or {}).get("ownerReferences") or ()
-    client.delete("Shim", name)
-    wait_gone(client, "Shim", name, None, patience)
-    if any(one.get("kind") == "Shim" for one in owned_by):
-        wait_gone(client, "RuntimeClass", class_name, None, patience)
-
-    def look() -> Seen[None]:
-        marked = {one["metadata"]["name"]: _label(one, name) for one in client.list("Node") if _label(one, name)}
-        failed = [node for node, value in marked.items() if value == FAILED]
-        if failed:
-            raise _failed(client, name, "uninstall", failed)
-        return Seen(f"{named_nodes(list(marked))} to be cleaned" if marked else "clean", done=not marked)
-
-    wait_until(tolerant(look, patience.clock), what=f"the removal of Shim `{name}`", patience=patience)
-
-
-def _refuse_to_forget(client: KubeClient, shim: Manifest) -> None:
-    name, selector = shim["metadata"]["name"], shim["spec"].get("nodeSelector") or {}
-    lost = [
-        str(node["metadata"]["name"])
-        for node in client.list("Node")
-        if _label(node, name) and not selector.items() <= (node["metadata"].get("labels") or {}).items()
-    ]
-    if lost:
-        pairs = " ".join(f"{key}={value}" for key, value in selector.items())
+    left = [user for user in users if moves(user, owner, everybody=True) and not moves(user, owner, everybody)]
+    if left:
         raise Refused(
-            f"{named_nodes(lost)} still has `{name}` and no longer matches its Shim, so nothing would ever clean it",
-            code="NodesWouldBeForgotten",
-            hint=f"`kubectl label node {lost[0]} {pairs}`, then the same command again",
+            "runtime-class-manager keeps one version of a shim on a node, and others ask for the one that would go: "
+            + ", ".join(map(str, left)),
+            code="RuntimeInUse",
+            hint="`aks-wasm runtime upgrade --all-workloads` moves them too",
         )
 
 
@@ -176,10 +140,10 @@ def wait_provisioned(client: KubeClient, shim: Shim, nodes: Callable[[], tuple[N
 
     def look() -> Seen[None]:
         there = nodes()
-        failed = [str(one["metadata"]["name"]) for one in there if _label(one, name) == FAILED]
+        failed = [str(one["metadata"]["name"]) for one in there if shim_label(one, name) == FAILED]
         if failed:
-            raise _failed(client, name, "install", failed)
-        missing = [str(one["metadata"]["name"]) for one in there if _label(one, name) != PROVISIONED]
+            raise job_failure(client, name, "install", failed)
+        missing = [str(one["metadata"]["name"]) for one in there if not is_provisioned(one, name)]
         idle = [str(one["metadata"]["name"]) for one in there if not_in_effect(one, name)]
         if not missing and idle:
             started = since.setdefault("idle", patience.clock.now())
@@ -218,24 +182,9 @@ def _refuse_foreign(live: Manifest, owner: str) -> None:
         )
 
 
-def _failed(client: KubeClient, name: str, operation: str, nodes: list[str]) -> ServiceError:
-    jobs = client.list("Job", labels=f"{SHIM_LABEL}={name},{OPERATION_LABEL}={operation}")
-    place = jobs[0]["metadata"]["namespace"] if jobs else "rcm"
-    return ServiceError(
-        f"runtime-class-manager could not {operation} `{name}` on {named_nodes(nodes)}",
-        code="ShimJobFailed",
-        hint=f"`kubectl --namespace {place} logs --selector {SHIM_LABEL}={name} --all-containers` tells why",
-    )
-
-
 def _without_effect(name: str, nodes: list[str]) -> ServiceError:
     return ServiceError(
         f"runtime-class-manager says that it is done, but containerd of {named_nodes(nodes)} has no runtime `{name}`",
         code="BlockDropped",
         hint="its block is written under a plugin id that this containerd does not read: use the installer `daemonset`",
     )
-
-
-def _label(node: Node, name: str) -> str | None:
-    value = (node["metadata"].get("labels") or {}).get(name)
-    return None if value is None else str(value)

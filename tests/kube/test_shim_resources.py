@@ -15,7 +15,8 @@ from aks_wasm.shims.labels import INSTALLED, SHIMS, owned
 from aks_wasm.shims.runtime_class import shim_runtime_class
 from aks_wasm.spec.models import ClusterSpec, Metadata
 from aks_wasm.steps.shim_controller import require_controller
-from aks_wasm.steps.shim_resources import ApplyShimResources, RemoveShimResources
+from aks_wasm.steps.shim_removal import RemoveShimResources
+from aks_wasm.steps.shim_resources import ApplyShimResources
 from aks_wasm.steps.step import StepContext
 from tests.kube.running_api import RunningApi, client_of, running_api
 from tests.kube.shim_controller import NAMESPACE, ShimController, definition
@@ -23,7 +24,6 @@ from tests.unit.clocks import FakeClock
 
 SPIN, OLDER = select(("spin",))[0], select(("spin@v0.24.0",))[0]
 SELECTOR = {SHIMS: INSTALLED}
-OPTIONS = {"SystemdCgroup": "true"}
 READS = ("GET",)
 
 
@@ -50,7 +50,7 @@ class Cluster:
         self.api.do(lambda store: store.mutate("deployments.apps", "rcm-runtime-class-manager", NAMESPACE, change))
 
     def apply(self, *shims: Shim) -> str | None:
-        step = ApplyShimResources(shims or (SPIN,), SELECTOR, OPTIONS, self._nodes)
+        step = ApplyShimResources(shims or (SPIN,), self._nodes)
         return step.run(self._context())
 
     def remove(self, *names: str) -> str | None:

@@ -8,8 +8,7 @@ from aks_wasm.kube.matching import matches
 from aks_wasm.plan.plan import Plan
 from aks_wasm.plan.runner import run_plan
 from aks_wasm.shims.catalogue import Shim
-from aks_wasm.shims.labels import INSTALLED, SHIMS
-from aks_wasm.shims.runtime_class_manager import PROVISIONED, shim_name, shim_resource
+from aks_wasm.shims.runtime_class_manager import is_provisioned, shim_name, shim_resource
 from aks_wasm.steps.shim_controller import refuse_in_vain, require_controller
 from aks_wasm.steps.shim_resources import ApplyShimResources
 from aks_wasm.steps.step import Step
@@ -18,12 +17,9 @@ from aks_wasm.workflows.results import StepRecord
 from aks_wasm.workflows.runtimes.answers import RuntimeResult
 from aks_wasm.workflows.runtimes.preflight import check_architectures, ready_nodes
 from aks_wasm.workflows.runtimes.shown import described, planned
-from aks_wasm.workflows.runtimes.site import Node, Site, labels_of, name_of
+from aks_wasm.workflows.runtimes.site import Node, Site, name_of
 from aks_wasm.workflows.runtimes.verify import delivered, prove
 from aks_wasm.workflows.up import step_records
-
-SELECTOR = {SHIMS: INSTALLED}
-OPTIONS = {"SystemdCgroup": "true"}  # what AKS's and kind's runc have; runtime-class-manager asks no node
 
 
 def install_managed(site: Site, shims: tuple[Shim, ...], *, dry_run: bool) -> RuntimeResult:
@@ -59,8 +55,8 @@ def _steps(site: Site, shims: tuple[Shim, ...], nodes: list[Node]) -> list[Step]
 
     def is_done(shim: Shim) -> bool:
         live = client.get("Shim", shim_name(shim))
-        wanted = shim_resource(shim, owner=owner, node_selector=SELECTOR, options=OPTIONS)
-        marked = all(labels_of(node).get(shim_name(shim)) == PROVISIONED for node in nodes)
+        wanted = shim_resource(shim, owner=owner)
+        marked = all(is_provisioned(node, shim_name(shim)) for node in nodes)
         return live is not None and matches(live, wanted) and marked
 
     if not marking and all(map(is_done, shims)):
@@ -70,7 +66,7 @@ def _steps(site: Site, shims: tuple[Shim, ...], nodes: list[Node]) -> list[Step]
     def there() -> tuple[Node, ...]:
         return tuple(node for node in client.list("Node") if name_of(node) in names)
 
-    return [*marking, ApplyShimResources(shims, SELECTOR, OPTIONS, there, depends_on=before)]
+    return [*marking, ApplyShimResources(shims, there, depends_on=before)]
 
 
 def _trials(site: Site, shims: tuple[Shim, ...], nodes: list[Node]) -> list[Trial]:

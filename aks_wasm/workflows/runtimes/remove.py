@@ -15,7 +15,8 @@ from aks_wasm.shims.catalogue import Shim
 from aks_wasm.shims.installed import Change, Present
 from aks_wasm.shims.labels import SYSTEM_NAMESPACE
 from aks_wasm.shims.runtime_class import probe_class_name
-from aks_wasm.steps.shim_resources import RemoveShimResources, our_shims
+from aks_wasm.steps.shim_controller import our_shims
+from aks_wasm.steps.shim_removal import RemoveShimResources
 from aks_wasm.steps.shims import ChangeShims, look_at_installer
 from aks_wasm.steps.step import Step
 from aks_wasm.steps.withdraw import RemoveInstaller, WithdrawClasses, refuse_used

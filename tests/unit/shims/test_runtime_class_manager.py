@@ -28,7 +28,7 @@ def report(version: int, plugin: str, containerd: str = "2.3.2") -> NodeReport:
 
 def test_everything_is_called_after_the_binary() -> None:
     assert [shim_name(shim) for shim in (SPIN, WASMTIME)] == ["spin-v2", "wasmtime-v1"]
-    made = shim_resource(SPIN, owner="demo", node_selector={"a": "b"}, options={"SystemdCgroup": "true"})
+    made = shim_resource(SPIN, owner="demo")
     assert made["metadata"]["name"] == made["spec"]["runtimeClass"]["handler"] == "spin-v2"
     assert made["spec"]["runtimeClass"]["name"] == "aks-wasm-spin-v0-25-1"
     assert made["spec"]["rolloutStrategy"] == {"type": "recreate"}
