@@ -49,7 +49,8 @@ class RetireRuntimes:
         return f"removed {', '.join(gone) or 'nothing'}{kept}"
 
     def _take_off(self, context: StepContext, client: KubeClient, gone: frozenset[str]) -> None:
-        installation = self.wanted.installation(routes_of(context, self.known), without=gone)
+        wanted = self.wanted.seeing(client.list("Node"))
+        installation = wanted.installation(routes_of(context, self.known), without=gone)
         if installation is None:
             labels = dict.fromkeys(map(ready_label, gone))
             for node in client.list("Node"):

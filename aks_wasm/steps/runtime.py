@@ -16,13 +16,13 @@ from aks_wasm.steps.node_pool import route_note
 from aks_wasm.steps.nodes_installed import wait_installed, wait_marked
 from aks_wasm.steps.privileges import require_privileges
 from aks_wasm.steps.step import StepContext
+from aks_wasm.steps.taints import POOL_LABEL
 from aks_wasm.steps.wanted import Manifest, Routes, Runtime, Wanted, is_installer
 from aks_wasm.waits import Seen, wait_until
 
 if TYPE_CHECKING:
     from aks_wasm.kube.client import KubeClient
 
-POOL_LABEL = "kubernetes.azure.com/agentpool"  # AKS puts it on every node
 PROBES_AT_ONCE = 8  # nodes
 
 
@@ -56,17 +56,18 @@ class ApplyRuntimes:
             ServiceError: The installer gave up on a node; the message names it and why.
         """
         client, routes = context.connect(), routes_of(context, self.known)
-        manifests = self.wanted.runtime_manifests(routes)
+        wanted = self.wanted.seeing(client.list("Node"))  # of pools that this run has made, or others have tainted
+        manifests = wanted.runtime_manifests(routes)
         for manifest in filter(is_installer, manifests):
             may_install(client, manifest)
         for manifest in manifests:
             apply_changed(client, manifest)
-        installation = self.wanted.installation(routes)
+        installation = wanted.installation(routes)
         if installation is None:
             return None
-        nodes = installed_on(wasm_nodes(context, self.wanted, client))
+        nodes = installed_on(wasm_nodes(context, wanted, client))
         wait_installed(client, installation, nodes, context.patience())
-        for manifest in self.wanted.probe_manifests(routes):
+        for manifest in wanted.probe_manifests(routes):
             apply_changed(client, manifest)
         return f"{len(nodes)} {'node' if len(nodes) == 1 else 'nodes'}"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aks_wasm.errors import ServiceError
@@ -21,6 +21,7 @@ from aks_wasm.shims.runtime_class import (
     shim_runtime_class,
 )
 from aks_wasm.spec.models import ClusterSpec, NodePool, SecretValue, Workload
+from aks_wasm.steps.taints import carried_taints
 from aks_wasm.wasm.archive import ImageArchive
 
 Manifest = dict[str, Any]
@@ -67,6 +68,7 @@ class Wanted:
         outdated: Handlers of other versions of the file's shims that the cluster has.
         unused: Those of them that nothing asks for.
         used_by_others: Those that something asks for that is not of the file.
+        carried: Taints of the live pools and their nodes; those that the file no longer names stay on a pool.
     """
 
     spec: ClusterSpec
@@ -80,6 +82,20 @@ class Wanted:
     outdated: frozenset[str] = frozenset()
     unused: frozenset[str] = frozenset()
     used_by_others: frozenset[str] = frozenset()
+    carried: frozenset[str] = frozenset()
+
+    @property
+    def taints(self) -> tuple[str, ...]:
+        """What pods of our runtimes tolerate, as `key=value:Effect`: what the file says and what is there.
+
+        Of all pools alike: RuntimeClasses and the installer choose nodes by labels, so that tolerating more sends
+        nothing anywhere else.
+        """
+        return tuple(sorted(self.carried.union(*(pool.taints for pool in self.spec.node_pools))))
+
+    def seeing(self, nodes: Iterable[Mapping[str, Any]]) -> Wanted:
+        """Return the same where nodes may carry more than they did when the plan was made."""
+        return replace(self, carried=self.carried | carried_taints(self.spec, None, nodes))
 
     def installs_on(self, route: ChosenRoute) -> bool:
         """Return whether our installer puts shims on the nodes of pools of this route."""
@@ -103,11 +119,11 @@ class Wanted:
             brought = preview_shim(shim)
             if brought is not None and brought.preview is not None:
                 preview = brought.preview
-                manifest = preview_runtime_class(preview, owner=owner, taints=self._taints(service))
+                manifest = preview_runtime_class(preview, owner=owner, taints=self.taints)
                 name = preview.runtime_class
                 found.append(Runtime(brought, name, preview.handler, service, manifest, name, ours=False))
         for shim in self.shims if ours else ():
-            manifest = shim_runtime_class(shim, owner=owner, taints=self._taints(ours))
+            manifest = shim_runtime_class(shim, owner=owner, taints=self.taints)
             name = probe_class_name(shim.handler)
             found.append(Runtime(shim, shim.runtime_class, shim.handler, ours, manifest, name, ours=True))
         return tuple(found)
@@ -131,7 +147,7 @@ class Wanted:
             turns=settings.max_unavailable,
             local_image_pull=self._local_image_pull(),
         )
-        return change.installation(self.spec.name, self.present, tuple(self._taints(ours)))
+        return change.installation(self.spec.name, self.present, self.taints)
 
     def runtime_manifests(self, routes: Routes) -> list[Manifest]:
         """Return the installer where a pool needs one, and the RuntimeClasses; the namespace first."""
@@ -139,12 +155,11 @@ class Wanted:
         service = [runtime.manifest for runtime in self.runtimes(routes) if not runtime.ours]
         if installation is not None:
             return [*installation.manifests(), *installation.runtime_classes(), *service]
-        taints = self._taints(self._ours(routes))
         ours = [
             manifest
             for runtime in self.runtimes(routes)
             if runtime.ours
-            for manifest in (runtime.manifest, probe_runtime_class(runtime.shim, owner=owner, taints=taints))
+            for manifest in (runtime.manifest, probe_runtime_class(runtime.shim, owner=owner, taints=self.taints))
         ]
         return [namespace(owner), *ours, *service]  # probes live in the installer's namespace
 
@@ -207,9 +222,6 @@ class Wanted:
 
     def _ours(self, routes: Routes) -> tuple[str, ...]:
         return tuple(name for name, route in routes.items() if self.installs_on(route))
-
-    def _taints(self, pools: tuple[str, ...]) -> list[str]:
-        return sorted({taint for pool in self.spec.node_pools if pool.name in pools for taint in pool.taints})
 
 
 def is_installer(manifest: Mapping[str, Any]) -> bool:

@@ -19,6 +19,7 @@ from aks_wasm.shims.installed import Present
 from aks_wasm.shims.installer import INSTALLER
 from aks_wasm.shims.labels import SYSTEM_NAMESPACE
 from aks_wasm.spec.models import ClusterSpec, SecretValue
+from aks_wasm.steps.taints import carried_taints
 from aks_wasm.steps.wanted import Wanted
 from aks_wasm.workflows.context import Run
 from aks_wasm.workflows.images import package_images
@@ -45,6 +46,7 @@ def prepare(run: Run, environment: Mapping[str, str] | None = None, *, writes: b
     refuse_foreign(observed, run.spec.name)
     live = look_inside(run, observed)
     wanted = _with_installer(run, wanted, live)
+    wanted = replace(wanted, carried=carried_taints(run.spec, observed.cluster, live.nodes))
     problems = [*_provider_problems(run, observed), *run.provider.check(run.spec, observed)]
     _refuse([problem for problem in problems if not isinstance(problem, NoRight)])
     lacking = [problem for problem in problems if isinstance(problem, NoRight)]

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from aks_wasm.errors import UsageError
+from aks_wasm.kube.taints import lasting_taints
 from aks_wasm.providers.base import ObservedCluster, ObservedNodePool
 from aks_wasm.shims.labels import INSTALLED, READY, SHIMS, SYSTEM_NAMESPACE, ready_label
 from aks_wasm.steps.mark import SELECTOR_ANNOTATION, MarkNodes, MarkPool, NoteSelector
-from aks_wasm.steps.runtime import POOL_LABEL, is_ready
+from aks_wasm.steps.runtime import is_ready
 from aks_wasm.steps.step import Step
+from aks_wasm.steps.taints import POOL_LABEL, carried_taints
 from aks_wasm.workflows.context import Run
 from aks_wasm.workflows.node_pools import as_request
 from aks_wasm.workflows.observe import existing_cluster
@@ -86,8 +88,10 @@ class FileSite:
         return [node for node in self.run.connect().list("Node") if labels_of(node).get(POOL_LABEL) in names]
 
     def taints(self) -> tuple[str, ...]:
-        """Return the taints of the file's pools."""
-        return tuple(sorted({taint for pool in self.run.spec.node_pools for taint in pool.taints}))
+        """Return the taints of the file's pools and those that the pools carry beside."""
+        spec = self.run.spec
+        carried = carried_taints(spec, self.cluster, self.run.connect().list("Node"))
+        return tuple(sorted(carried.union(*(pool.taints for pool in spec.node_pools))))
 
     def remembering(self) -> list[Step]:
         """Return none: the file chooses."""
@@ -180,13 +184,7 @@ class GivenSite:
 
     def taints(self) -> tuple[str, ...]:
         """Return the lasting taints of the nodes; those that come and go with a node's state are none."""
-        found = {
-            taint["key"] + (f"={taint['value']}" if taint.get("value") else "") + f":{taint['effect']}"
-            for node in self.nodes()
-            for taint in node.get("spec", {}).get("taints") or ()
-            if not taint["key"].startswith("node.kubernetes.io/")
-        }
-        return tuple(sorted(found))
+        return tuple(sorted(frozenset[str]().union(*map(lasting_taints, self.nodes()))))
 
     def remembering(self) -> list[Step]:
         """Return the step that notes the selector."""
