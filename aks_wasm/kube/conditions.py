@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aks_wasm.errors import AksWasmError, WorkloadFailed
+from aks_wasm.kube import rollouts
 from aks_wasm.kube.causes import Cause, cause_of, refusal
 from aks_wasm.kube.installing import with_installer
 from aks_wasm.kube.outages import tolerant
@@ -34,8 +35,9 @@ def wait_for(
 ) -> dict[str, Any]:
     """Wait until an object that was applied is ready; return it as it is then.
 
-    A Deployment or DaemonSet is ready when all pods of its newest template are, a Job when it is complete, a Pod when
-    it is ready or has succeeded, a LoadBalancer Service when it has an address; other kinds are ready when they exist.
+    A Deployment, DaemonSet or StatefulSet is ready when all pods of its newest template are, a Job when it is complete,
+    a Pod when it is ready or has succeeded, a LoadBalancer Service when it has an address; other kinds are ready when
+    they exist.
 
     Args:
         client: The cluster.
@@ -102,7 +104,7 @@ def is_going(live: Manifest) -> bool:
 
 
 def is_ready(live: Manifest) -> bool:
-    """Return whether a Deployment, DaemonSet, Job, Pod or Service that was read is ready, without asking again."""
+    """Return whether an object that was read is ready, as `wait_for` means it, without asking again."""
     look = _READY.get(str(live.get("kind")))
     return True if look is None else look(live).done
 
@@ -176,7 +178,7 @@ def _causes(client: KubeClient, live: Manifest) -> list[Cause]:
 
 
 def _pods(client: KubeClient, live: Manifest) -> list[dict[str, Any]]:
-    """Return an object's own pods; of a Deployment those of its newest template, since older ones may well fail."""
+    """Return an object's own pods, those of its newest template where that can be told: older ones may well fail."""
     if live["kind"] == "Pod":
         return [dict(live)]
     namespace = live["metadata"]["namespace"]
@@ -188,6 +190,8 @@ def _pods(client: KubeClient, live: Manifest) -> list[dict[str, Any]]:
         sets = client.list("ReplicaSet", namespace=namespace, labels=selector)
         newest = [s for s in sets if (s["metadata"].get("annotations") or {}).get(_REVISION) == revision]
         owner = newest[0]["metadata"]["uid"] if newest else owner
+    if live["kind"] == "StatefulSet" and live.get("status", {}).get("updateRevision"):
+        selector += f",{rollouts.REVISION_LABEL}={live['status']['updateRevision']}"
     return [
         pod
         for pod in client.list("Pod", namespace=namespace, labels=selector)
@@ -201,28 +205,6 @@ def _pod_settled(pod: Manifest) -> bool:
 
 def _exists(_client: KubeClient, live: Manifest) -> Seen[dict[str, Any]]:
     return Seen("there", done=True, value=dict(live))
-
-
-def _rolled_out(live: Manifest, wanted: int, counts: Mapping[str, int]) -> Seen[dict[str, Any]]:
-    """Compare the counts of a controller's status, once the status is of the present spec, with what is wanted."""
-    if live.get("status", {}).get("observedGeneration", 0) < live["metadata"].get("generation", 0):
-        return Seen("not looked at yet")
-    ready = min(counts.values())
-    done = all(count == wanted for count in counts.values())
-    return Seen(f"{ready} of {wanted} ready", done=done, value=dict(live))
-
-
-def _deployment(live: Manifest) -> Seen[dict[str, Any]]:
-    status = live.get("status", {})
-    names = ("replicas", "updatedReplicas", "availableReplicas")
-    return _rolled_out(live, live["spec"].get("replicas", 1), {name: status.get(name, 0) for name in names})
-
-
-def _daemon_set(live: Manifest) -> Seen[dict[str, Any]]:
-    status = live.get("status", {})
-    names = ("updatedNumberScheduled", "numberAvailable", "numberReady")
-    wanted = status.get("desiredNumberScheduled", 0)
-    return _rolled_out(live, wanted, {name: status.get(name, 0) for name in names})
 
 
 def _job(live: Manifest) -> Seen[dict[str, Any]]:
@@ -282,8 +264,9 @@ def _service(live: Manifest) -> Seen[dict[str, Any]]:
 
 
 _READY: dict[str, Callable[[Manifest], Seen[dict[str, Any]]]] = {
-    "Deployment": _deployment,
-    "DaemonSet": _daemon_set,
+    "Deployment": rollouts.deployment,
+    "DaemonSet": rollouts.daemon_set,
+    "StatefulSet": rollouts.stateful_set,
     "Job": _job,
     "Pod": _pod,
     "Service": _service,
@@ -293,4 +276,4 @@ _LOOKS: dict[str, _Look] = {
     "Job": _job_or_failure,
     "Pod": _pod_or_failure,
 }
-_WITH_PODS = ("Deployment", "DaemonSet", "Job", "Pod")
+_WITH_PODS = ("Deployment", "DaemonSet", "StatefulSet", "Job", "Pod")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aks_wasm.errors import AksWasmError, Interrupted, WorkloadFailed
 from aks_wasm.events import Warned
 from aks_wasm.kube.conditions import wait_for
+from aks_wasm.kube.rollouts import held_back
 from aks_wasm.kube.runtime_users import User, users_of
 from aks_wasm.steps.step import StepContext
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 MOVABLE = ("Deployment", "StatefulSet", "DaemonSet", "CronJob")
 """Kinds whose template can be changed; a Job's can't, the next one made from the file has the new class."""
 
-_ROLLED = ("Deployment", "DaemonSet")  # whose roll-out can be waited for
+_READY = {"type": "Ready", "status": "True"}
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,11 @@ class MoveWorkloads:
             context.on_state(f"moving {user}")
             try:
                 set_class(client, user, self.classes[user.runtime_class])
-                _wait(context, client, user)
+                later = _wait(context, client, user)
             except Interrupted:
                 raise  # the next run goes on from here
             except AksWasmError as error:
-                _move_back(context, client, moved)
+                _move_back(context, client, moved, self.classes)
                 raise WorkloadFailed(
                     f"{user} does not get ready with `{self.classes[user.runtime_class]}`, "
                     f"so that it and all others have `{user.runtime_class}` back: {error.message}",
@@ -66,6 +67,8 @@ class MoveWorkloads:
                     hint=error.hint,
                     details=error.details,
                 ) from error
+            if later:
+                context.emit(Warned(f"{user} has `{self.classes[user.runtime_class]}`, but {later}"))
         return ", ".join(map(str, moved)) or "none uses it"
 
 
@@ -82,17 +85,39 @@ def set_class(client: KubeClient, user: User, runtime_class: str) -> None:
     client.merge(user.kind, user.name, {"spec": change}, user.namespace, doing="move")
 
 
-def _wait(context: StepContext, client: KubeClient, user: User) -> None:
-    if user.kind not in _ROLLED:
-        return
-    manifest = {"kind": user.kind, "metadata": {"name": user.name, "namespace": user.namespace}}
-    wait_for(client, manifest, context.patience())
+def _wait(context: StepContext, client: KubeClient, user: User) -> str | None:
+    """Wait for the roll-out; return why there is none to wait for, or None."""
+    if user.kind == "CronJob":
+        return "a Job that runs keeps the old one: the next that it makes is the first to have it"
+    live = client.get(user.kind, user.name, user.namespace)
+    if live is None:
+        return "it was deleted meanwhile"
+    if (why := held_back(live)) is not None:
+        return f"its pods keep the old one, since {why}"
+    wait_for(client, live, context.patience())
+    return None
 
 
-def _move_back(context: StepContext, client: KubeClient, moved: Sequence[User]) -> None:
+def _move_back(context: StepContext, client: KubeClient, moved: Sequence[User], classes: Mapping[str, str]) -> None:
     for user in moved:
         try:
             set_class(client, user, user.runtime_class)
+            if user.kind == "StatefulSet":
+                _drop_stuck(client, user, classes[user.runtime_class])
             _wait(context, client, user)
         except AksWasmError as error:  # the first error is the one to tell
             context.emit(Warned(f"{user} has `{user.runtime_class}` back but is not ready: {error.message}"))
+
+
+def _drop_stuck(client: KubeClient, user: User, runtime_class: str) -> None:
+    """Delete the pods that did not get ready: a StatefulSet never replaces such a one, whatever its template says.
+
+    (kubernetes.io, StatefulSets, "Forced rollback")
+    """
+    live = client.get(user.kind, user.name, user.namespace)
+    uid = live["metadata"]["uid"] if live else None
+    for pod in client.list("Pod", namespace=user.namespace):
+        owners = pod["metadata"].get("ownerReferences") or ()
+        ready = any(_READY.items() <= entry.items() for entry in pod.get("status", {}).get("conditions") or ())
+        if any(o["uid"] == uid for o in owners) and pod["spec"].get("runtimeClassName") == runtime_class and not ready:
+            client.delete("Pod", pod["metadata"]["name"], user.namespace)
