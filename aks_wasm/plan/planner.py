@@ -154,9 +154,12 @@ class _Inside:
         if not self.wanted.shims:
             return steps
         manifests = [*self.wanted.runtime_manifests(self.known), *self.wanted.probe_manifests(self.known)]
-        if self.is_open or not all(self._is_so(manifest) for manifest in manifests):
-            steps.append(ApplyRuntimes(self.wanted, self.known, depends_on=self.made))
+        manifests += self.wanted.shim_resources(self.known)
         runtimes, nodes = self.wanted.runtimes(self.known), list(self.seen.live.nodes)
+        managed = tuple(runtime for runtime in runtimes if runtime.managed)
+        lacking = unmarked(managed, nodes) or any(self.seen.live.find(one.manifest) is None for one in managed)
+        if self.is_open or lacking or not all(self._is_so(manifest) for manifest in manifests):
+            steps.append(ApplyRuntimes(self.wanted, self.known, depends_on=self.made))
         if steps or self.made or unproved(runtimes, nodes) or unmarked(runtimes, nodes):
             keys = sorted({f"image/{key}" for key in self.wanted.images})
             steps.append(ProveNodes(self.wanted, self.known, depends_on=(*self.made, "runtimes", *keys)))
@@ -174,8 +177,8 @@ class _Inside:
         return all(self._is_so(manifest) for manifest in self.wanted.workload_manifests(workload, self.known))
 
     def _is_so(self, manifest: Manifest) -> bool:
-        if manifest["kind"] in ("Namespace", "ServiceAccount", "Role", "RoleBinding"):
-            return True  # not looked at; whatever else differs puts them right as well
+        if manifest["kind"] == "Namespace" and self.wanted.installer:
+            return True  # without it nothing inside would be there, and all of that is looked at
         live = self.seen.live.find(manifest)
         return live is not None and not is_going(live) and matches(live, manifest) and is_ready(live)
 

@@ -12,10 +12,17 @@ from aks_wasm.providers.base import Observed, ObservedCluster
 from aks_wasm.providers.ownership import refuse_foreign_cluster, refuse_foreign_group
 from aks_wasm.shims.installer import INSTALLER
 from aks_wasm.shims.labels import COMPONENT
+from aks_wasm.spec.models import SecretValue
+from aks_wasm.steps.shim_controller import managed_objects
 from aks_wasm.workflows.context import Run
+from aks_wasm.workflows.managed import is_managed
 
-KINDS = ("RuntimeClass", "DaemonSet", "Deployment", "Job", "Service", "Secret", "ConfigMap", "Lease")
-"""What is listed at each look. Accounts and roles are not: they are put right together with what else differs."""
+KINDS = ("RuntimeClass", "DaemonSet", "Deployment", "Job", "Service", "ConfigMap", "Lease")
+"""What is listed at each look, side by side."""
+
+INSTALLER_KINDS = ("ServiceAccount", "Role", "RoleBinding")
+"""What is listed beside where our installer works. Its namespace need not be: all that is inside would be gone with it,
+or shows by pods that are not admitted."""
 
 _SMALL = {"ConfigMap": f"{COMPONENT}={INSTALLER}"}  # not the parts of binaries, which may be large
 
@@ -49,16 +56,26 @@ def observe_objects(run: Run) -> LiveObjects:
     """List what carries our mark, and the nodes."""
     client = run.connect()
     labels = owned_by(run.spec.name)
-    with ThreadPoolExecutor(len(KINDS) + 1, thread_name_prefix="observe") as threads:
+    kinds = _kinds(run)
+    with ThreadPoolExecutor(len(kinds) + 1, thread_name_prefix="observe") as threads:
         nodes = threads.submit(client.list, "Node")
-        selectors = {kind: ",".join(filter(None, (labels, _SMALL.get(kind)))) for kind in KINDS}
-        listed = {kind: threads.submit(client.list, kind, labels=selectors[kind]) for kind in KINDS}
+        selectors = {kind: ",".join(filter(None, (labels, _SMALL.get(kind)))) for kind in kinds}
+        listed = {kind: threads.submit(client.list, kind, labels=selectors[kind]) for kind in kinds}
         objects: dict[Key, Any] = {
             (kind, item["metadata"].get("namespace"), item["metadata"]["name"]): item
             for kind, future in listed.items()
             for item in future.result()
         }
+        managed = managed_objects(client, run.spec.name) if is_managed(run) else []
+        objects |= {(item["kind"], None, item["metadata"]["name"]): item for item in managed}
         return LiveObjects(objects, tuple(nodes.result()), reachable=True)
+
+
+def _kinds(run: Run) -> tuple[str, ...]:
+    """Return the kinds whose objects a spec can ask for on this provider: each costs a request at each look."""
+    has_secrets = any(isinstance(value, SecretValue) for w in run.spec.workloads for value in w.env.values())
+    inside = ("Namespace",) if run.provider.info.brings_shims else INSTALLER_KINDS
+    return (*KINDS, *inside, *(("Secret",) if has_secrets else ()))
 
 
 def existing_cluster(run: Run) -> ObservedCluster:

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from aks_wasm.kube.client import KubeClient
-from aks_wasm.kube.conditions import wait_for
+from aks_wasm.kube.conditions import wait_for, wait_gone
 from aks_wasm.shims.catalogue import select
 from aks_wasm.steps.nodes_installed import wait_marked
 from aks_wasm.waits import Patience, SystemClock
@@ -141,3 +141,54 @@ def test_what_was_changed_by_hand_on_the_installer_is_put_right(tool: Tool) -> N
         assert client.get("Lease", "shim-installer-0", "aks-wasm-system") is not None
         assert client.get("RuntimeClass", NEW.runtime_class) is not None
     assert tool.up(*fields_of(shim))["steps"] == []
+
+
+THINGS = [
+    ("ServiceAccount", "shim-installer"),
+    ("Role", "shim-installer"),
+    ("RoleBinding", "shim-installer"),
+    ("Lease", "shim-installer-0"),
+    ("ConfigMap", "shim-installer"),
+    ("ConfigMap", "shim-installer-probe"),
+    ("DaemonSet", "shim-installer"),
+    ("Namespace", "aks-wasm-system"),
+]
+
+
+def test_plan_sees_whatever_of_the_installer_somebody_has_deleted_and_up_brings_it_back(tool: Tool) -> None:
+    shim = fields_of("nodePools.0.route=shim", "workloads=[]")
+    tool.up(*shim)
+    with cluster_of(tool) as client:
+        for kind, name in THINGS:
+            place = None if kind == "Namespace" else "aks-wasm-system"
+            client.delete(kind, name, place)
+            wait_gone(client, kind, name, place, PATIENCE)
+            assert "runtimes" in states(tool.document("plan", *shim)), kind
+            tool.up(*shim)
+            assert client.get(kind, name, place) is not None
+            assert tool.up(*shim)["steps"] == [], kind
+        (node,) = wasm_nodes(client)
+        assert handlers(node) == {NEW.handler}
+
+
+def test_rights_that_somebody_gave_the_installer_are_taken_back(tool: Tool) -> None:
+    shim = fields_of("nodePools.0.route=shim", "workloads=[]")
+    tool.up(*shim)
+    with cluster_of(tool) as client:
+        role = client.get("Role", "shim-installer", "aks-wasm-system") or {}
+        rules = role["rules"]
+        more = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["*"]}
+        client.merge("Role", "shim-installer", {"rules": [*rules, more]}, "aks-wasm-system")
+        assert "runtimes" in states(tool.document("plan", *shim))
+        tool.up(*shim)
+        assert (client.get("Role", "shim-installer", "aks-wasm-system") or {})["rules"] == rules
+
+
+def test_a_probe_finds_its_namespace_where_the_provider_brings_the_shims(tool: Tool) -> None:
+    tool.target = "local"
+    tool.up("--set", "workloads=[]")
+    with cluster_of(tool) as client:
+        client.delete("Namespace", "aks-wasm-system")
+        wait_gone(client, "Namespace", "aks-wasm-system", None, PATIENCE)
+        assert "runtimes" in states(tool.document("plan", "--set", "workloads=[]"))
+        assert tool.up("--set", "workloads=[]", "--set", "nodePools.0.count=2")["runtimes"][0]["proved"] == 2
