@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -17,6 +19,8 @@ from aks_wasm.providers.kind.process import Watched, failed, watch
 from aks_wasm.shims.catalogue import Shim
 from aks_wasm.spec.models import ClusterSpec
 from aks_wasm.waits import Patience
+
+_JOINING = "Joining worker nodes"  # kind's last step, once the control plane stands
 
 
 @dataclass(frozen=True)
@@ -36,23 +40,44 @@ class Workshop:
     lock: int
 
 
-def create(
+@dataclass(frozen=True)
+class Prepared:
+    """What kind is about to be run with.
+
+    Attributes:
+        program: kind.
+        node: What the nodes are made from.
+        configuration: kind's, as YAML.
+    """
+
+    program: str
+    node: image.NodeImage
+    configuration: str
+
+
+def prepare(
     shop: Workshop, spec: ClusterSpec, request: ClusterRequest, wanted: tuple[Shim, ...], patience: Patience
-) -> image.NodeImage:
-    """Make the cluster's containers and set Kubernetes up in them; return what its nodes were made from.
+) -> Prepared:
+    """Check and fetch what the cluster is made from, side by side.
 
     Raises:
-        ServiceError: kind or the engine said no.
-        Unreachable: kind, the image or a shim can't be had.
+        ServiceError: The image, a shim or kind is not what it should be.
+        Unreachable: One can't be had.
     """
     engine, folder = shop.engine, shop.folder
     folder.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    program = kind_program(shop.home, patience.on_state)
-    node = image.read(engine, image.choose(spec, engine.cgroup), folder.root / "pull.log", patience)
-    shims.provide(wanted, engine.arch, shop.home, folder, patience.on_state)
     folder.provided.mkdir(parents=True, exist_ok=True)
     folder.owner.write_text(spec.name, encoding="utf-8")
-    if engine.run("network", "inspect", NETWORK).code != 0:
+    with ThreadPoolExecutor(3, thread_name_prefix="prepare") as threads:
+        reading = threads.submit(
+            image.read, engine, image.choose(spec, engine.cgroup), folder.root / "pull.log", patience
+        )
+        providing = threads.submit(shims.provide, wanted, engine.arch, shop.home, folder, patience.on_state)
+        network = threads.submit(engine.run, "network", "inspect", NETWORK)
+        program = kind_program(shop.home, patience.on_state)
+        node = reading.result()
+        providing.result()
+    if network.result().code != 0:
         folder.own_network.touch()
     wish = config.Wish(
         name=spec.name,
@@ -62,16 +87,38 @@ def create(
         patches=_patches(node, wanted),
         default_network=node.brings_network,
     )
-    text = config.cluster_config(wish)
+    return Prepared(program, node, config.cluster_config(wish))
+
+
+def create(shop: Workshop, name: str, prepared: Prepared, patience: Patience, on_api: Callable[[], None]) -> None:
+    """Make the cluster's containers and set Kubernetes up in them.
+
+    Args:
+        shop: What it is made with.
+        name: The cluster's.
+        prepared: What kind is run with.
+        patience: How long.
+        on_api: Called, perhaps more than once, when the API server answers: workers join it then, which takes a while.
+
+    Raises:
+        ServiceError: kind or the engine said no.
+    """
+    folder = shop.folder
+
+    def hear(step: str) -> None:
+        if step.startswith(_JOINING):
+            on_api()
+        patience.on_state(step)
+
     # kind merges the context into a kubeconfig; ours comes from the cluster when it is asked for.
     unused = folder.root / "kind-kubeconfig.yaml"
-    command = (program, "create", "cluster", "--config", "-", "--retain", "--kubeconfig", str(unused))
-    watched = Watched(f"the cluster `{spec.name}`", folder.log, keep=(shop.lock,), environment=engine.environment)
-    done = watch(command, watched, patience, data=text.encode())
+    command = (prepared.program, "create", "cluster", "--config", "-", "--retain", "--kubeconfig", str(unused))
+    environment = shop.engine.environment
+    watched = Watched(f"the cluster `{name}`", folder.log, keep=(shop.lock,), environment=environment)
+    done = watch(command, watched, replace(patience, on_state=hear), data=prepared.configuration.encode())
     unused.unlink(missing_ok=True)
     if done.code != 0:
-        raise failed(f"create the cluster `{spec.name}`", done.err, code="KindFailed", hint=_hint(folder))
-    return node
+        raise failed(f"create the cluster `{name}`", done.err, code="KindFailed", hint=_hint(folder))
 
 
 def _patches(node: image.NodeImage, wanted: tuple[Shim, ...]) -> tuple[str, ...]:

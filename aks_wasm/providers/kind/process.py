@@ -15,7 +15,7 @@ from aks_wasm.waits import Patience, Seen, wait_until
 
 SHORT = 60.0  # seconds; for what only asks
 STOP_SECONDS = 5.0  # what a program gets to end by itself once nobody waits for it any more
-LOOK_SECONDS = 0.2  # between looks at a program that runs long
+LOOK_SECONDS = 0.1  # between looks at a program that runs long
 _LAST_LINES = 15
 _STEP_MARKS = ("•", "✓", "✗")  # of kind; what the engine says meanwhile is for the log
 

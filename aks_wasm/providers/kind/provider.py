@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from aks_wasm.providers.kind.binary import kind_program
 from aks_wasm.providers.kind.creation import Workshop
 from aks_wasm.providers.kind.engine import Container, Engine
 from aks_wasm.providers.kind.folder import ClusterFolder
+from aks_wasm.providers.kind.image import NodeImage
 from aks_wasm.providers.kind.lock import alone
 from aks_wasm.providers.kind.look import Look, cut_short, look, observed, refuse_foreign
 from aks_wasm.providers.kind.machines import add_shims, change_pool, start_nodes
@@ -156,16 +157,30 @@ class KindProvider:
     def _create(self, shop: Workshop, spec: ClusterSpec, request: ClusterRequest, patience: Patience) -> None:
         forwarding.stop(shop.folder, patience)
         wanted = select(spec.shims)
-        node = creation.create(shop, spec, request, wanted, patience)
-        containers = tuple(self._engine.containers(spec.name))
-        patience.on_state("reading back what containerd has in effect")
-        with ThreadPoolExecutor(1, thread_name_prefix="forward") as threads:
-            forwarding_starts = threads.submit(self._forward, spec, shop.folder, patience)
-            found = nodes.effective(self._engine, containers)
-            nodes.check_effective(found, node.effective, (shim.handler for shim in wanted))
-            forwarding_starts.result()
-        self._remember(containers, Record(dict(request.tags), request.pools))
+        prepared = creation.prepare(shop, spec, request, wanted, patience)
+        record = Record(dict(request.tags), request.pools)
+        with ThreadPoolExecutor(1, thread_name_prefix="settle") as threads:
+            settling: list[Future[None]] = []
+
+            def settle() -> None:
+                if not settling:
+                    settling.append(threads.submit(self._settle, spec, prepared.node, record, patience))
+
+            creation.create(shop, spec.name, prepared, patience, settle)
+            settle()  # there may be no workers that join
+            settling[0].result()
         shop.folder.complete.touch()
+
+    def _settle(self, spec: ClusterSpec, node: NodeImage, record: Record, patience: Patience) -> None:
+        """Do what a cluster needs beyond kind's work as soon as its API server answers, side by side."""
+        containers = tuple(self._engine.containers(spec.name))
+        with ThreadPoolExecutor(2, thread_name_prefix="settle") as threads:
+            forwarding_starts = threads.submit(self._forward, spec, self._folder(spec.name), _quietly(patience))
+            remembering = threads.submit(self._remember, containers, record)
+            found = nodes.effective(self._engine, containers)
+            nodes.check_effective(found, node.effective, (shim.handler for shim in select(spec.shims)))
+            forwarding_starts.result()
+            remembering.result()
 
     def _complete(self, spec: ClusterSpec, seen: Look, request: ClusterRequest, patience: Patience) -> None:
         """Finish a cluster whose nodes are all there: shims, forwarder, record."""
@@ -189,3 +204,8 @@ class KindProvider:
 
     def _remember(self, containers: tuple[Container, ...], record: Record) -> None:
         nodes.apply(self._engine, nodes.control_plane(containers), manifest(record))
+
+
+def _quietly(patience: Patience) -> Patience:
+    """Kind's own steps are what is shown meanwhile."""
+    return replace(patience, on_state=lambda _state: None)
