@@ -35,12 +35,14 @@ class Placement:
         command: Replaces the image's entrypoint: `("/",)` for Spin applications; () leaves it.
         container_port: Where the process listens whatever the spec's `port`; None when it listens at `port`.
         environment: Set beside the workload's own, which wins.
+        tolerations: Of the pods, where the RuntimeClass brings none.
     """
 
     runtime_class: str | None = None
     command: tuple[str, ...] = ()
     container_port: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Mapping[str, str], ...] = ()
 
 
 def labels_of(owner: str, name: str) -> dict[str, str]:
@@ -119,6 +121,8 @@ def _template(workload: Workload, owner: str, placement: Placement, image: str, 
     if placement.runtime_class:
         spec["runtimeClassName"] = placement.runtime_class
         spec["terminationGracePeriodSeconds"] = _GRACE_SECONDS
+    if placement.tolerations:
+        spec["tolerations"] = [dict(toleration) for toleration in placement.tolerations]
     return {
         "metadata": {"labels": labels_of(owner, workload.name), "annotations": annotations},
         "spec": spec,

@@ -12,9 +12,11 @@ from aks_wasm.kube.conditions import wait_for, wait_gone
 from aks_wasm.kube.matching import matches
 from aks_wasm.shims.labels import INSTALLED, READY, SHIMS, ready_label
 from aks_wasm.shims.probe import probe_manifest, proof, proved
+from aks_wasm.shims.runtime_class_manager import is_provisioned
 from aks_wasm.steps.node_pool import route_note
 from aks_wasm.steps.nodes_installed import wait_installed, wait_marked
 from aks_wasm.steps.privileges import require_privileges
+from aks_wasm.steps.shim_resources import ApplyShimResources
 from aks_wasm.steps.step import StepContext
 from aks_wasm.steps.taints import POOL_LABEL
 from aks_wasm.steps.wanted import Manifest, Routes, Runtime, Wanted, is_installer
@@ -46,6 +48,8 @@ class ApplyRuntimes:
     def describe(self) -> str:
         """Name the shims."""
         shims = ", ".join(f"{shim.name} {shim.version}" for shim in self.wanted.shims)
+        if self.wanted.managed:
+            return f"have runtime-class-manager put runtimes on the Wasm nodes ({shims})"
         return f"put runtimes on the Wasm nodes and make their RuntimeClasses ({shims})"
 
     def run(self, context: StepContext) -> str | None:
@@ -58,6 +62,8 @@ class ApplyRuntimes:
         client, routes = context.connect(), routes_of(context, self.known)
         wanted = self.wanted.seeing(client.list("Node"))  # of pools that this run has made, or others have tainted
         manifests = wanted.runtime_manifests(routes)
+        if wanted.managed:
+            _have_managed(context, wanted, client)
         for manifest in filter(is_installer, manifests):
             may_install(client, manifest)
         for manifest in manifests:
@@ -110,6 +116,8 @@ class ProveNodes:
                 owner=self.wanted.spec.name,
                 pull_policy=pull_policy,
             )
+            if runtime.managed:
+                manifest["spec"]["tolerations"] = list(self.wanted.tolerations(runtime))
             pod = manifest["metadata"]
             if client.delete("Pod", pod["name"], pod["namespace"]):  # left by a run that was cut off
                 wait_gone(client, "Pod", pod["name"], pod["namespace"], context.patience(120))
@@ -163,6 +171,16 @@ def wasm_nodes(context: StepContext, wanted: Wanted, client: KubeClient) -> list
 def installed_on(nodes: list[Mapping[str, Any]]) -> list[str]:
     """Return the names of the nodes that the installer is sent to."""
     return [n["metadata"]["name"] for n in nodes if (n["metadata"].get("labels") or {}).get(SHIMS) == INSTALLED]
+
+
+def _have_managed(context: StepContext, wanted: Wanted, client: KubeClient) -> None:
+    """Have runtime-class-manager put the shims on the nodes of the Wasm pools."""
+    names = set(installed_on(wasm_nodes(context, wanted, client)))
+
+    def nodes() -> tuple[Mapping[str, Any], ...]:
+        return tuple(node for node in client.list("Node") if node["metadata"]["name"] in names)
+
+    ApplyShimResources(wanted.shims, nodes).run(context)
 
 
 def _go_on_without_pod(client: KubeClient, manifest: Manifest, name: str, runtime: Runtime) -> Seen[dict[str, Any]]:
@@ -219,7 +237,9 @@ def unmarked(runtimes: tuple[Runtime, ...], nodes: list[Mapping[str, Any]]) -> l
 
 
 def is_marked(node: Mapping[str, Any], runtime: Runtime) -> bool:
-    """Return whether a node says that it is ready for a runtime; nodes say nothing about what is not ours."""
+    """Return whether a node says that it is ready for a runtime; nodes say nothing about what the service brings."""
+    if runtime.managed:
+        return is_provisioned(node, runtime.handler)
     labels = node["metadata"].get("labels") or {}
     return not runtime.ours or labels.get(ready_label(runtime.handler)) == READY
 

@@ -19,7 +19,9 @@ from aks_wasm.shims.runtime_class import (
     probe_class_name,
     probe_runtime_class,
     shim_runtime_class,
+    tolerations,
 )
+from aks_wasm.shims.runtime_class_manager import managed_runtime_class, shim_name, shim_resource
 from aks_wasm.spec.models import ClusterSpec, NodePool, SecretValue, Workload
 from aks_wasm.steps.taints import carried_taints
 from aks_wasm.wasm.archive import ImageArchive
@@ -41,6 +43,7 @@ class Runtime:
         manifest: The RuntimeClass.
         probe_class: The RuntimeClass that probes use: also on nodes that are not proved yet.
         ours: Whether our own label marks the nodes that are ready for it; the service marks those of preview pools.
+        managed: Whether runtime-class-manager brings it, makes its RuntimeClass and marks its nodes.
     """
 
     shim: Shim
@@ -50,6 +53,7 @@ class Runtime:
     manifest: Manifest
     probe_class: str
     ours: bool
+    managed: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,9 @@ class Wanted:
         probes: Images of the probes that the installer brings.
         secrets: Values taken from the caller's environment, by variable.
         beyond_preview: Workloads that the shims of preview pools can't run; our installer then adds newer ones there.
-        installer: Whether shims get onto the nodes by our installer; else the provider brings them.
+        installer: Whether shims get onto the nodes by our installer; else the provider or runtime-class-manager brings
+            them.
+        managed: Whether runtime-class-manager does.
         present: The installer as the cluster has it: shims that somebody added to those of the file stay.
         outdated: Handlers of other versions of the file's shims that the cluster has.
         unused: Those of them that nothing asks for.
@@ -77,6 +83,7 @@ class Wanted:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     beyond_preview: frozenset[str] = frozenset()
     installer: bool = True
+    managed: bool = False
     probes: Mapping[str, ProbeImage] = field(default_factory=dict)
     present: Present = field(default_factory=Present)
     outdated: frozenset[str] = frozenset()
@@ -122,7 +129,10 @@ class Wanted:
                 manifest = preview_runtime_class(preview, owner=owner, taints=self.taints)
                 name = preview.runtime_class
                 found.append(Runtime(brought, name, preview.handler, service, manifest, name, ours=False))
-        for shim in self.shims if ours else ():
+        for shim in self.shims if ours and self.managed else ():
+            name, manifest = shim.runtime_class, managed_runtime_class(shim)
+            found.append(Runtime(shim, name, shim_name(shim), ours, manifest, name, ours=False, managed=True))
+        for shim in self.shims if ours and not self.managed else ():
             manifest = shim_runtime_class(shim, owner=owner, taints=self.taints)
             name = probe_class_name(shim.handler)
             found.append(Runtime(shim, shim.runtime_class, shim.handler, ours, manifest, name, ours=True))
@@ -152,7 +162,7 @@ class Wanted:
     def runtime_manifests(self, routes: Routes) -> list[Manifest]:
         """Return the installer where a pool needs one, and the RuntimeClasses; the namespace first."""
         owner, installation = self.spec.name, self.installation(routes)
-        service = [runtime.manifest for runtime in self.runtimes(routes) if not runtime.ours]
+        service = [runtime.manifest for runtime in self.runtimes(routes) if not runtime.ours and not runtime.managed]
         if installation is not None:
             return [*installation.manifests(), *installation.runtime_classes(), *service]
         ours = [
@@ -162,6 +172,11 @@ class Wanted:
             for manifest in (runtime.manifest, probe_runtime_class(runtime.shim, owner=owner, taints=self.taints))
         ]
         return [namespace(owner), *ours, *service]  # probes live in the installer's namespace
+
+    def shim_resources(self, routes: Routes) -> list[Manifest]:
+        """Return the Shims of which runtime-class-manager makes runtimes; none where our installer works."""
+        managed = [runtime.shim for runtime in self.runtimes(routes) if runtime.managed]
+        return [shim_resource(shim, owner=self.spec.name) for shim in managed]
 
     def probe_manifests(self, routes: Routes) -> list[Manifest]:
         """Return the DaemonSets of the probes that stay; to be applied after the installer is done."""
@@ -212,7 +227,12 @@ class Wanted:
             )
         # Where only some pools have what the service brings, ours reaches more nodes.
         chosen = max(able, key=lambda runtime: len(runtime.pools))
-        return Placement(chosen.runtime_class, chosen.shim.command, chosen.shim.http_port, {})
+        shim, tolerated = chosen.shim, self.tolerations(chosen)
+        return Placement(chosen.runtime_class, shim.command, shim.http_port, {}, tolerated)
+
+    def tolerations(self, runtime: Runtime) -> tuple[Mapping[str, str], ...]:
+        """Return what pods must tolerate themselves: runtime-class-manager's RuntimeClass tolerates nothing."""
+        return tuple(tolerations(self.taints)) if runtime.managed else ()
 
     def _local_image_pull(self) -> bool | None:
         """Return what the file says; else that images which were not packaged here may be for wasi/wasm."""

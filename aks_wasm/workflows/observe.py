@@ -74,7 +74,7 @@ def observe_objects(run: Run) -> LiveObjects:
 def _kinds(run: Run) -> tuple[str, ...]:
     """Return the kinds whose objects a spec can ask for on this provider: each costs a request at each look."""
     has_secrets = any(isinstance(value, SecretValue) for w in run.spec.workloads for value in w.env.values())
-    inside = ("Namespace",) if run.provider.info.brings_shims else INSTALLER_KINDS
+    inside = ("Namespace",) if run.provider.info.brings_shims or is_managed(run) else INSTALLER_KINDS
     return (*KINDS, *inside, *(("Secret",) if has_secrets else ()))
 
 

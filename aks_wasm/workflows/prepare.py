@@ -23,6 +23,7 @@ from aks_wasm.steps.taints import carried_taints
 from aks_wasm.steps.wanted import Wanted
 from aks_wasm.workflows.context import Run
 from aks_wasm.workflows.images import package_images
+from aks_wasm.workflows.managed import check_installers, is_managed
 from aks_wasm.workflows.modules import look_into_modules
 from aks_wasm.workflows.observe import look_inside, refuse_foreign
 
@@ -47,6 +48,7 @@ def prepare(run: Run, environment: Mapping[str, str] | None = None, *, writes: b
     live = look_inside(run, observed)
     wanted = _with_installer(run, wanted, live)
     wanted = replace(wanted, carried=carried_taints(run.spec, observed.cluster, live.nodes))
+    check_installers(run, wanted, observed, live)
     problems = [*_provider_problems(run, observed), *run.provider.check(run.spec, observed)]
     _refuse([problem for problem in problems if not isinstance(problem, NoRight)])
     lacking = [problem for problem in problems if isinstance(problem, NoRight)]
@@ -61,8 +63,10 @@ def _want(run: Run, environment: Mapping[str, str]) -> Wanted:
     spec = run.spec
     secrets, problems = _secrets(spec, environment)
     _refuse([*problems, *shim_problems(spec.shims, install=False)])
-    installer = not run.provider.info.brings_shims
-    wanted = look_into_modules(Wanted(spec, select(spec.shims), secrets=secrets, installer=installer))
+    managed = is_managed(run)
+    installer = not run.provider.info.brings_shims and not managed
+    seen = Wanted(spec, select(spec.shims), secrets=secrets, installer=installer, managed=managed)
+    wanted = look_into_modules(seen)
     routes: set[ChosenRoute] = {"wasi-preview" if pool.route == "wasi-preview" else "shim" for pool in spec.node_pools}
     if any(wanted.installs_on(route) for route in routes):
         _refuse(shim_problems(spec.shims))
@@ -77,7 +81,8 @@ def _with_installer(run: Run, wanted: Wanted, live: LiveObjects) -> Wanted:
     present = Present.of(
         objects.get(("ConfigMap", SYSTEM_NAMESPACE, INSTALLER)), objects.get(("DaemonSet", SYSTEM_NAMESPACE, INSTALLER))
     )
-    outdated = outdated_handlers(wanted.shims, present, live)
+    # What runtime-class-manager has of other versions it replaces itself.
+    outdated = frozenset[str]() if wanted.managed else outdated_handlers(wanted.shims, present, live)
     users = users_of(run.connect(), outdated) if outdated else ()
     probes = probe_images(run, (*wanted.shims, *present.shims)) if wanted.installer else {}
     asking = [user for user in users if asks(user)]
@@ -126,14 +131,6 @@ def _provider_problems(run: Run, observed: Observed) -> list[Problem]:
                     f"try `--set nodePools.{index}.arch={able}`",
                 )
             )
-    if spec.installer.kind == "runtime-class-manager" and spec.node_pools and not info.brings_shims:
-        problems.append(
-            Problem(
-                "installer.kind",
-                "`runtime-class-manager` must be at work on a cluster before it is asked, and `up` makes clusters",
-                "leave it out for `up`; `aks-wasm runtime install` uses it where it is at work",
-            )
-        )
     if info.images == "none":
         problems += [
             Problem(

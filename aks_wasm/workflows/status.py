@@ -7,6 +7,7 @@ from aks_wasm.plan.live import LiveObjects
 from aks_wasm.shims.catalogue import select
 from aks_wasm.steps.wanted import Wanted
 from aks_wasm.workflows.context import Run
+from aks_wasm.workflows.managed import is_managed
 from aks_wasm.workflows.observe import observe
 from aks_wasm.workflows.results import ClusterResult, WorkloadState
 from aks_wasm.workflows.states import cluster_state, node_pool_states, runtime_states, workload_states
@@ -57,4 +58,4 @@ def _wanted(run: Run, live: LiveObjects) -> Wanted:
     shims = select(run.spec.shims)
     installed = any(("RuntimeClass", None, shim.runtime_class) in live.objects for shim in shims)
     beyond = frozenset(workload.name for workload in run.spec.workloads) if installed else frozenset()
-    return Wanted(run.spec, shims, beyond_preview=beyond)
+    return Wanted(run.spec, shims, beyond_preview=beyond, managed=is_managed(run))

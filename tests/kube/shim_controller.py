@@ -1,6 +1,7 @@
 """What runtime-class-manager v0.2.0 does with Shims, for tests: its order of work, its labels, its Jobs' fixed names.
 
-Nothing runs in its Jobs: a node is provisioned by a look, or fails when the test says so.
+Nothing runs in its Jobs: a node is provisioned by a look, or fails when the test says so. A Job that succeeds is
+suspended, so that no pod of it is started where controllers run.
 """
 
 from __future__ import annotations
@@ -61,18 +62,29 @@ def definition() -> Manifest:
 class ShimController:
     """Its reconciliation, one look at a time."""
 
-    def __init__(self, client: KubeClient, listed: Callable[[str, str], None]) -> None:
-        """Take what a kubelet does that finds a new handler: it is called with the node and the handler."""
-        self._client = client
-        self._listed = listed
-        self.failing: set[str] = set()  # nodes
+    def __init__(
+        self,
+        client: KubeClient,
+        configured: Callable[[str, str, str | None], None],
+        job_failed: Callable[[str], None] = lambda _job: None,
+    ) -> None:
+        """Take what a node does whose containerd changes: called with node, handler, and where its shim came from.
 
-    def install(self) -> None:
-        """Do what the chart does: the definition, a controller that runs."""
+        `job_failed` is called with a Job that fails, where no controller looks after Jobs.
+        """
+        self._client = client
+        self._configured = configured
+        self._job_failed = job_failed
+        self.failing: set[str] = set()  # nodes
+        self.asleep = False
+
+    def install(self, pod: Manifest | None = None) -> None:
+        """Do what the chart does: the definition, a controller that runs; `pod` is what stands for it."""
         self._client.apply(definition())
         self._client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         labels = {"app.kubernetes.io/name": "runtime-class-manager"}
-        template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "rcm", "image": "rcm:0.2.0"}]}}
+        spec = pod or {"containers": [{"name": "rcm", "image": "rcm:0.2.0"}]}
+        template = {"metadata": {"labels": labels}, "spec": spec}
         deployment = {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
@@ -83,7 +95,7 @@ class ShimController:
 
     def look(self) -> None:
         """Reconcile every Shim once."""
-        for shim in self._client.list("Shim"):
+        for shim in () if self.asleep else self._client.list("Shim"):
             nodes = self._nodes(shim)
             if "deletionTimestamp" in shim["metadata"]:
                 self._delete(shim, nodes)
@@ -100,7 +112,8 @@ class ShimController:
 
     def _install(self, shim: Manifest, nodes: list[Manifest]) -> None:
         name = shim["metadata"]["name"]
-        self._client.merge("Shim", name, {"metadata": {"finalizers": [FINALIZER]}})
+        if FINALIZER not in (shim["metadata"].get("finalizers") or ()):
+            self._client.merge("Shim", name, {"metadata": {"finalizers": [FINALIZER]}})
         runtime = shim["spec"]["runtimeClass"]
         if self._client.get("RuntimeClass", runtime["name"]) is None:  # one that is there stays as it is
             owner = {"apiVersion": shim["apiVersion"], "kind": "Shim", "name": name, "uid": shim["metadata"]["uid"]}
@@ -111,23 +124,31 @@ class ShimController:
         for node in nodes:
             label = (node["metadata"].get("labels") or {}).get(name)
             if label == "pending":
-                self._finish(node["metadata"]["name"], name, runtime["handler"])
+                self._finish(node, shim)
             elif label != "provisioned":
                 self._label(node, name, "pending")
                 self._job(node, name, "install")
 
-    def _finish(self, node: str, name: str, handler: str) -> None:
-        failed = node in self.failing
+    def _finish(self, node: Manifest, shim: Manifest) -> None:
+        name, own = shim["metadata"]["name"], str(node["metadata"]["name"])
+        arch = node["status"]["nodeInfo"]["architecture"]
+        fitting = [one for one in shim["spec"]["fetchStrategy"]["platforms"] if one["arch"] == arch]
+        failed = own in self.failing or not fitting
         if not failed:
-            self._listed(node, handler)
-        self._client.label("Node", node, {name: "failed" if failed else "provisioned"})
+            self._configured(own, name, str(fitting[0]["location"]))
+        self._client.label("Node", own, {name: "failed" if failed else "provisioned"})
 
     def _delete(self, shim: Manifest, nodes: list[Manifest]) -> None:
         name = shim["metadata"]["name"]
         for node in nodes:
             marked = (node["metadata"].get("labels") or {}).get(name)
+            if not marked:
+                continue
             # An old Job of the same name makes applying it do nothing, and nothing takes the label off again.
-            if marked and self._job(node, name, "uninstall"):
+            self._label(node, name, "uninstall")
+            own = str(node["metadata"]["name"])
+            if self._job(node, name, "uninstall", fails=marked == "failed") and marked != "failed":
+                self._configured(own, name, None)
                 self._label(node, name, None)
         for job in self._client.list("Job", labels=f"spinkube.dev/shimName={name},spinkube.dev/operation=install"):
             self._client.delete("Job", job["metadata"]["name"], NAMESPACE)  # owned by the Shim
@@ -139,17 +160,20 @@ class ShimController:
     def _label(self, node: Manifest, name: str, value: str | None) -> None:
         self._client.label("Node", node["metadata"]["name"], {name: value})
 
-    def _job(self, node: Manifest, name: str, operation: str) -> bool:
+    def _job(self, node: Manifest, name: str, operation: str, *, fails: bool = False) -> bool:
         job = f"{node['metadata']['name']}-{name}-{operation}"
         new = self._client.get("Job", job, NAMESPACE) is None
         labels = {"spinkube.dev/shimName": name, "spinkube.dev/operation": operation}
-        pod = {"containers": [{"name": "provisioner", "image": "i"}], "restartPolicy": "Never"}
+        own = node["metadata"]["name"]
+        pod = {"containers": [{"name": "provisioner", "image": "i"}], "restartPolicy": "Never", "nodeName": own}
         self._client.apply(
             {
                 "apiVersion": "batch/v1",
                 "kind": "Job",
                 "metadata": {"name": job, "namespace": NAMESPACE, "labels": labels},
-                "spec": {"template": {"spec": pod}},
+                "spec": {"suspend": True, "template": {"spec": pod}},
             }
         )
+        if fails:
+            self._job_failed(job)
         return new

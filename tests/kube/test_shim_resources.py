@@ -33,7 +33,7 @@ class Cluster:
     def __init__(self, api: RunningApi, client: KubeClient) -> None:
         self.api, self.client = api, client
         self.effective = True  # whether containerd takes what the controller writes
-        self.controller = ShimController(client, self._listed)
+        self.controller = ShimController(client, self._configured, self._job_failed)
         self.controller.install()
         self.available(1)
         for name in ("wasm-1", "wasm-2", "other"):
@@ -76,12 +76,18 @@ class Cluster:
         self.controller.look()
         return False
 
-    def _listed(self, name: str, handler: str) -> None:
+    def _configured(self, name: str, handler: str, location: str | None) -> None:
         def change(fresh: dict[str, Any]) -> None:
             known = [{"name": ""}, {"name": "runc"}]
-            fresh["status"]["runtimeHandlers"] = [*known, *([{"name": handler}] if self.effective else [])]
+            fresh["status"]["runtimeHandlers"] = [*known, *([{"name": handler}] if self.effective and location else [])]
 
         self.api.do(lambda store: store.mutate("nodes", name, None, change))
+
+    def _job_failed(self, name: str) -> None:
+        def change(fresh: dict[str, Any]) -> None:
+            fresh["status"] = {"failed": 1}
+
+        self.api.do(lambda store: store.mutate("jobs.batch", name, NAMESPACE, change))
 
 
 def node(name: str, labels: dict[str, str]) -> dict[str, Any]:

@@ -1,0 +1,93 @@
+"""What `up` makes sure of, before anything is written, where runtime-class-manager is to put shims on the nodes."""
+
+from __future__ import annotations
+
+import re
+
+from aks_wasm.errors import Problem, Refused, SpecInvalid
+from aks_wasm.events import Warned
+from aks_wasm.plan.live import LiveObjects
+from aks_wasm.providers.base import ChosenRoute, Observed
+from aks_wasm.shims.runtime_class_manager import HELM, shim_name, shim_problems
+from aks_wasm.steps.shim_controller import our_shims, refuse_in_vain, require_controller
+from aks_wasm.steps.taints import POOL_LABEL
+from aks_wasm.steps.wanted import Wanted
+from aks_wasm.workflows.context import Run
+
+KIND = "runtime-class-manager"
+_NEW_IMAGES = (1, 35)  # from this Kubernetes on AKS's `Ubuntu` is 24.04, whose containerd drops its block
+
+
+def is_managed(run: Run) -> bool:
+    """Return whether the file's shims are runtime-class-manager's to install; a provider may bring them itself."""
+    return run.spec.installer.kind == KIND and not run.provider.info.brings_shims
+
+
+def check_installers(run: Run, wanted: Wanted, observed: Observed, live: LiveObjects) -> None:
+    """Refuse what would fail later, or would work in vain, for the sake of what puts shims on the nodes.
+
+    Raises:
+        SpecInvalid: runtime-class-manager can't install one of the shims, or nowhere the probes could be pulled from.
+        Refused: It is not at work in this cluster, nodes' containerd would drop what it writes, or the other installer
+            is there.
+    """
+    routes: set[ChosenRoute] = {"wasi-preview" if p.route == "wasi-preview" else "shim" for p in run.spec.node_pools}
+    if not any(map(wanted.installs_on, routes)):
+        return
+    if not is_managed(run):
+        if wanted.installer and live.reachable:
+            _refuse_managed(run, wanted, live)
+        return
+    problems = shim_problems(wanted.shims)
+    if run.provider.info.images == "none":
+        what = "nodes pull its probes from a registry, and none is known"
+        problems.append(Problem("installer.kind", what, "set `registry.login` in the file or AKS_WASM_REGISTRY"))
+    if problems:
+        raise SpecInvalid(None, problems)
+    _refuse_new_images(run, observed)
+    if not live.reachable:
+        sentence = f"the cluster needs runtime-class-manager before its runtimes: once it is there, `{HELM}`"
+        run.emit(Warned(f"{sentence}, then `aks-wasm up` again goes on"))
+        return
+    if wanted.present.there:
+        raise Refused(
+            "the installer `daemonset` is in this cluster, and the file asks for runtime-class-manager",
+            code="OtherInstaller",
+            hint="`aks-wasm runtime remove --all` takes it off first; or leave `installer.kind` out of the file",
+        )
+    require_controller(run.connect())
+    names = {pool.name for pool in run.spec.node_pools}
+    nodes = [node for node in live.nodes if (node["metadata"].get("labels") or {}).get(POOL_LABEL) in names]
+    refuse_in_vain(wanted.shims, tuple(nodes))
+
+
+def _refuse_new_images(run: Run, observed: Observed) -> None:
+    """Refuse pools to come whose image is known to drop the block."""
+    if not run.provider.info.has_resource_groups:
+        return
+    cluster = observed.cluster
+    version = cluster.kubernetes_version if cluster else run.spec.cluster.kubernetes_version
+    new = [pool.name for pool in run.spec.node_pools if cluster is None or cluster.pool(pool.name) is None]
+    found = re.match(r"(\d+)\.(\d+)", version or "")
+    if new and found and (int(found[1]), int(found[2])) >= _NEW_IMAGES:
+        pools = ", ".join(f"`{name}`" for name in new)
+        raise Refused(
+            f"runtime-class-manager's work would have no effect on {pools}, although it would say that it is done: "
+            f"AKS gives Kubernetes {version} nodes of Ubuntu 24.04, whose containerd drops its block",
+            code="BlockDropped",
+            hint="use `installer.kind: daemonset`, or make the pool by `az aks nodepool add --os-sku Ubuntu2204`; "
+            "a new cluster may have `--set cluster.kubernetesVersion=1.34`",
+        )
+
+
+def _refuse_managed(run: Run, wanted: Wanted, live: LiveObjects) -> None:
+    """Refuse to put our installer beside Shims of ours whose RuntimeClasses have the very names."""
+    missing = [shim for shim in wanted.shims if ("RuntimeClass", None, shim.runtime_class) not in live.objects]
+    there = {str(shim["metadata"]["name"]) for shim in our_shims(run.connect(), run.spec.name)} if missing else set()
+    if there & {shim_name(shim) for shim in missing}:
+        raise Refused(
+            "runtime-class-manager has put this cluster's shims on the nodes, and the file asks for the installer "
+            "`daemonset`",
+            code="OtherInstaller",
+            hint=f"`aks-wasm runtime remove --all` takes them off first; or set `installer.kind: {KIND}` in the file",
+        )
