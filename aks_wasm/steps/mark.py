@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from aks_wasm.providers.base import NodePoolRequest
 from aks_wasm.shims.installer.objects import namespace
 from aks_wasm.shims.labels import SYSTEM_NAMESPACE
-from aks_wasm.steps.runtime import apply_changed
+from aks_wasm.steps.apply import apply_changed
 from aks_wasm.steps.step import StepContext
 
 SELECTOR_ANNOTATION = "aks-wasm.dev/node-selector"

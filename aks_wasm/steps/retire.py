@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from aks_wasm.kube.runtime_users import running, users_of
 from aks_wasm.shims.labels import ready_label
+from aks_wasm.steps.apply import apply_changed
 from aks_wasm.steps.nodes_installed import wait_installed
-from aks_wasm.steps.runtime import apply_changed, installed_on, routes_of, wasm_nodes
+from aks_wasm.steps.runtime import installed_on, routes_of, wasm_nodes
 from aks_wasm.steps.step import StepContext
 from aks_wasm.steps.wanted import Routes, Wanted
 from aks_wasm.steps.withdraw import WithdrawClasses

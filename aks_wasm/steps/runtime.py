@@ -9,10 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aks_wasm.kube.conditions import wait_for, wait_gone
-from aks_wasm.kube.matching import matches
 from aks_wasm.shims.labels import INSTALLED, READY, SHIMS, ready_label
 from aks_wasm.shims.probe import probe_manifest, proof, proved
 from aks_wasm.shims.runtime_class_manager import is_provisioned
+from aks_wasm.steps.apply import apply_changed
 from aks_wasm.steps.node_pool import route_note
 from aks_wasm.steps.nodes_installed import wait_installed, wait_marked
 from aks_wasm.steps.privileges import require_privileges
@@ -202,16 +202,6 @@ def may_install(client: KubeClient, installer: Manifest) -> None:
     if client.get("DaemonSet", metadata["name"], metadata["namespace"]) is None:
         image = installer["spec"]["template"]["spec"]["initContainers"][0]["image"]
         require_privileges(client, metadata["namespace"], image=image)
-
-
-def apply_changed(client: KubeClient, manifest: Manifest) -> bool:
-    """Apply a manifest unless the live object is so already; return whether it was written."""
-    metadata = manifest["metadata"]
-    live = client.get(manifest["kind"], metadata["name"], metadata.get("namespace"))
-    if live is not None and matches(live, manifest):
-        return False
-    client.apply(manifest)
-    return True
 
 
 def unproved(runtimes: tuple[Runtime, ...], nodes: list[Mapping[str, Any]]) -> list[tuple[Runtime, Mapping[str, Any]]]:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from aks_wasm.errors import ServiceError
 from aks_wasm.kube.conditions import wait_for
-from aks_wasm.kube.matching import matches
 from aks_wasm.providers.ownership import not_ours, owner_in
 from aks_wasm.shims.installed import Change, Present
 from aks_wasm.shims.installer import INSTALLER, Installation
 from aks_wasm.shims.labels import SYSTEM_NAMESPACE
+from aks_wasm.steps.apply import apply_changed, is_so
 from aks_wasm.steps.nodes_installed import wait_installed, wait_marked
-from aks_wasm.steps.runtime import apply_changed
 from aks_wasm.steps.step import StepContext
 
 if TYPE_CHECKING:
@@ -83,7 +82,11 @@ class ChangeShims:
     def run(self, context: StepContext) -> str | None:
         """Apply what differs; wait node by node for the installer, then for the probes."""
         client, owner = context.connect(), context.spec.name
-        installation = self._applied(client, owner)
+        installation = bring_installer(
+            client, owner, lambda present: self.change.installation(owner, present, self.taints)
+        )
+        for manifest in installation.runtime_classes():
+            apply_changed(client, manifest)
         wait_installed(client, installation, self.nodes(), context.patience())
         for manifest in installation.probe_daemon_sets():
             apply_changed(client, manifest)
@@ -93,39 +96,46 @@ class ChangeShims:
             wait_marked(client, [s.handler for s in installation.shims], self.nodes(), context.patience())
         return f"{len(self.nodes())} nodes"
 
-    def _applied(self, client: KubeClient, owner: str) -> Installation:
-        for _ in range(_TRIES):
-            present = look_at_installer(client, owner)
-            installation = self.change.installation(owner, present, self.taints)
-            try:
-                for manifest in (*installation.manifests(), *installation.runtime_classes()):
-                    if is_list(manifest) and not is_so(client, manifest):
-                        client.apply(manifest, version=present.version or "")
-                    else:
-                        apply_changed(client, manifest)
-            except ServiceError as error:
-                if error.code not in (_CONFLICT, _THERE):
-                    raise
-                continue
-            return installation
-        raise ServiceError(
-            "others change the installer's list all the time",
-            code=_CONFLICT,
-            hint="is another run at work? try again when it is done",
-        )
+
+def bring_installer(client: KubeClient, owner: str, wanted: Callable[[Present], Installation]) -> Installation:
+    """Apply what of the installer differs from what is made of it as it is at this very moment; return that.
+
+    Another run that writes its list in between is noticed, and what it has written is looked at anew.
+
+    Args:
+        client: The cluster.
+        owner: The cluster's name in our marks.
+        wanted: Makes of what is there what is to be there.
+
+    Raises:
+        Refused: The installer is not ours.
+        ServiceError: Others write the list again and again.
+    """
+    for _ in range(_TRIES):
+        present = look_at_installer(client, owner)
+        installation = wanted(present)
+        try:
+            for manifest in installation.manifests():
+                if is_list(manifest) and not is_so(client, manifest):
+                    client.apply(manifest, version=present.version or "")
+                else:
+                    apply_changed(client, manifest)
+        except ServiceError as error:
+            if error.code not in (_CONFLICT, _THERE):
+                raise
+            continue
+        return installation
+    raise ServiceError(
+        "others change the installer's list all the time",
+        code=_CONFLICT,
+        hint="is another run at work? try again when it is done",
+    )
 
 
 def differing(client: KubeClient, installation: Installation) -> list[Manifest]:
     """Return what of an installation the cluster does not have, or has otherwise."""
     wanted = [*installation.manifests(), *installation.runtime_classes(), *installation.probe_daemon_sets()]
     return [manifest for manifest in wanted if not is_so(client, manifest)]
-
-
-def is_so(client: KubeClient, manifest: Manifest) -> bool:
-    """Return whether the live object is what a manifest asks for."""
-    metadata = manifest["metadata"]
-    live = client.get(manifest["kind"], metadata["name"], metadata.get("namespace"))
-    return live is not None and matches(live, manifest)
 
 
 def is_list(manifest: Manifest) -> bool:

@@ -10,7 +10,8 @@ from aks_wasm.kube.workloads import NAMESPACE, owned_by
 from aks_wasm.providers.ownership import not_ours, owner_in
 from aks_wasm.shims.labels import NAME
 from aks_wasm.spec.models import Workload
-from aks_wasm.steps.runtime import apply_changed, routes_of
+from aks_wasm.steps.apply import apply_changed
+from aks_wasm.steps.runtime import routes_of
 from aks_wasm.steps.step import StepContext
 from aks_wasm.steps.wanted import Manifest, Routes, Wanted
 
