@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from aks_wasm.kube.client import KubeClient
 
 TEMPLATED = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob")
+_MAKE_PODS_AGAIN = ("Deployment", "StatefulSet", "DaemonSet", "CronJob")  # a Job makes its pods once
 _OURS_INSIDE = ("shim-probe", "shim-verify")
 _ENDED = ("Succeeded", "Failed")
 
@@ -59,6 +60,11 @@ def users_of(client: KubeClient, runtime_classes: Iterable[str]) -> tuple[User, 
 def running(users: Iterable[User]) -> list[User]:
     """Return the pods among them that have not ended."""
     return [user for user in users if user.runs]
+
+
+def asks(user: User) -> bool:
+    """Return whether an object needs its RuntimeClass: a pod that runs, or something that will make pods again."""
+    return user.runs or user.kind in _MAKE_PODS_AGAIN
 
 
 def _user(kind: str, thing: Mapping[str, Any]) -> User:

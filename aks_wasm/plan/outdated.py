@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from aks_wasm.kube.runtime_users import User
 from aks_wasm.plan.live import LiveObjects
 from aks_wasm.shims.catalogue import Shim
 from aks_wasm.shims.installed import Present
-
-_TEMPLATES = ("Deployment", "StatefulSet", "DaemonSet", "CronJob")  # these make pods again; a Job makes its pods once
+from aks_wasm.steps.runtime import is_asked
 
 
 def outdated_handlers(shims: Iterable[Shim], present: Present, live: LiveObjects) -> frozenset[str]:
     """Return the handlers of other versions of these shims that the cluster has.
 
-    Shims of other names are not ours to judge: `runtime install` may have put them there.
+    Of shims of other names only those leave that a file has asked for (`leaving_handlers`): `runtime install` may have
+    put others there.
     """
     shims = tuple(shims)
     wanted, names = {shim.handler for shim in shims}, {shim.name for shim in shims}
@@ -26,6 +25,8 @@ def outdated_handlers(shims: Iterable[Shim], present: Present, live: LiveObjects
     return frozenset((listed | {name for name in classes if names and handler.fullmatch(name)}) - wanted)
 
 
-def asks(user: User) -> bool:
-    """Return whether an object needs its RuntimeClass: a pod that runs, or something that will make pods again."""
-    return user.runs or user.kind in _TEMPLATES
+def leaving_handlers(shims: Iterable[Shim], live: LiveObjects) -> frozenset[str]:
+    """Return the handlers of shims for which an earlier file has asked and this one does not."""
+    named = {shim.handler for shim in shims}
+    asked = {str(found["handler"]) for found in live.of_kind("RuntimeClass") if is_asked(found)}
+    return frozenset(asked - named)

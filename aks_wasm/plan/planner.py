@@ -12,7 +12,7 @@ from aks_wasm.kube.conditions import is_going, is_ready
 from aks_wasm.kube.matching import matches
 from aks_wasm.plan.live import LiveObjects
 from aks_wasm.plan.plan import Plan
-from aks_wasm.plan.pools import PoolPlan, plan_pools
+from aks_wasm.plan.pools import PoolPlan, marked_pools, plan_pools
 from aks_wasm.providers.base import (
     ClusterRequest,
     NodePoolRequest,
@@ -27,8 +27,8 @@ from aks_wasm.steps.cluster import PutCluster
 from aks_wasm.steps.image import DeliverImage
 from aks_wasm.steps.node_pool import PutNodePool
 from aks_wasm.steps.prerequisite import CreateGroup, RegisterFeature, RegisterProvider
-from aks_wasm.steps.retire import RetireRuntimes
-from aks_wasm.steps.runtime import ApplyRuntimes, ProveNodes, unmarked, unproved
+from aks_wasm.steps.retire import RetireRuntimes, refuse_leaving
+from aks_wasm.steps.runtime import ApplyRuntimes, ProveNodes, is_asked, unmarked, unproved
 from aks_wasm.steps.step import Step
 from aks_wasm.steps.wanted import Manifest, Routes, Wanted
 from aks_wasm.steps.workload import WORKLOAD_KINDS, ApplyWorkload, DeleteWorkload
@@ -158,12 +158,18 @@ class _Inside:
         runtimes, nodes = self.wanted.runtimes(self.known), list(self.seen.live.nodes)
         managed = tuple(runtime for runtime in runtimes if runtime.managed)
         lacking = unmarked(managed, nodes) or any(self.seen.live.find(one.manifest) is None for one in managed)
-        if self.is_open or lacking or not all(self._is_so(manifest) for manifest in manifests):
+        if self.is_open or not self._is_noted() or lacking or not all(self._is_so(manifest) for manifest in manifests):
             steps.append(ApplyRuntimes(self.wanted, self.known, depends_on=self.made))
         if steps or self.made or unproved(runtimes, nodes) or unmarked(runtimes, nodes):
             keys = sorted({f"image/{key}" for key in self.wanted.images})
             steps.append(ProveNodes(self.wanted, self.known, depends_on=(*self.made, "runtimes", *keys)))
         return steps
+
+    def _is_noted(self) -> bool:
+        """Return whether each runtime of the file is noted as such, so that it goes when the file drops it."""
+        names = [runtime.probe_class for runtime in self.wanted.runtimes(self.known) if runtime.ours]
+        classes = [self.seen.live.objects.get(("RuntimeClass", None, name)) for name in names]
+        return all(live is not None and is_asked(live) for live in classes)
 
     def _workloads(self, runtimes: list[Step]) -> list[Step]:
         before = (*self.made, *(step.name for step in runtimes if isinstance(step, ApplyRuntimes)))
@@ -201,11 +207,18 @@ class _Inside:
         return self.wanted.images.keys() - {workload.name for workload in self.wanted.spec.workloads}
 
     def _retired(self, before: tuple[str, ...]) -> list[Step]:
-        """Take old versions of shims off, those that others use apart."""
-        leaving = self.wanted.outdated - self.wanted.used_by_others
-        if not leaving:
+        """Take shims off that left the file, and old versions of others unless somebody else uses them.
+
+        Raises:
+            Refused: Something that is not of the file asks for a shim that left it.
+        """
+        refuse_leaving(self.wanted)
+        going = self.wanted.leaving | (self.wanted.outdated - self.wanted.used_by_others)
+        if not going:
             return []
-        return [RetireRuntimes(self.wanted, self.known, tuple(sorted(leaving)), depends_on=(*self.made, *before))]
+        marked = marked_pools(self.seen.observed.cluster, self.pools, going)
+        handlers, after = tuple(sorted(going)), (*self.made, *before)
+        return [RetireRuntimes(self.wanted, self.known, handlers, marked, depends_on=after)]
 
     def _removed(self) -> list[Step]:
         """Delete workloads that carry our mark and are no longer in the file."""

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from aks_wasm.errors import Refused
-from aks_wasm.providers.base import ChosenRoute, NodePoolRequest, Observed, ObservedNodePool, ProviderInfo
+from aks_wasm.providers.base import (
+    ChosenRoute,
+    NodePoolRequest,
+    Observed,
+    ObservedCluster,
+    ObservedNodePool,
+    ProviderInfo,
+)
+from aks_wasm.shims.labels import SHIMS, ready_label
 from aks_wasm.spec.models import NodePool
 from aks_wasm.steps.wanted import Wanted
 
@@ -73,6 +82,38 @@ def unchangeable(pool: NodePool, live: ObservedNodePool) -> str | None:
     if pool.route not in ("auto", live.route):
         return f"its route is {live.route}, not {pool.route}"
     return None
+
+
+def marked_pools(
+    cluster: ObservedCluster | None, plans: list[PoolPlan], handlers: Iterable[str]
+) -> tuple[NodePoolRequest, ...]:
+    """Return the pools that say something of these handlers or of the installer, as they are to be but for that."""
+    keys = {SHIMS, *map(ready_label, handlers)}
+    asked = {plan.request.name: plan.request for plan in plans if plan.request is not None}
+    found = []
+    for live in cluster.node_pools if cluster else ():
+        if not keys.isdisjoint(live.labels):
+            request = asked.get(live.name) or as_request(live, live.count, live.min, live.max)
+            found.append(replace(request, labels={**live.labels, **request.labels}))
+    return tuple(found)
+
+
+def as_request(live: ObservedNodePool, count: int, minimum: int | None, maximum: int | None) -> NodePoolRequest:
+    """Return the request that leaves a live pool as it is, but for its size."""
+    return NodePoolRequest(
+        name=live.name,
+        arch=live.arch,
+        vm_size=live.vm_size,
+        route=live.route,
+        count=count,
+        min=minimum,
+        max=maximum,
+        spot=live.spot,
+        zones=live.zones,
+        labels=live.labels,
+        taints=live.taints,
+        mode=live.mode,
+    )
 
 
 def _request(pool: NodePool, wanted: Wanted, route: ChosenRoute, info: ProviderInfo) -> NodePoolRequest:

@@ -25,6 +25,13 @@ READY = "ready"
 PROOF = "aks-wasm.dev/proof"
 """Node annotation: what a probe has proved on this boot of the node."""
 
+ASKED_BY = "aks-wasm.dev/asked-by"
+"""Annotation on the RuntimeClass of a shim's probes: `file` where a file has asked for the shim. `up` takes it off the
+nodes when the file no longer does, as `kubectl apply --prune` does with what it has applied; what `runtime install` has
+put there stays. That RuntimeClass is the last to go, so that a removal which was cut off is gone on with."""
+
+BY_FILE = "file"
+
 SYSTEM_NAMESPACE = "aks-wasm-system"
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aks_wasm.shims.catalogue import Shim
@@ -96,6 +96,15 @@ def proof(node: Mapping[str, Any], runtime_class: str, version: str) -> dict[str
 def proved(node: Mapping[str, Any], runtime_class: str, version: str) -> bool:
     """Return whether this version was proved under this RuntimeClass since the node's last boot."""
     return _notes(node).get(runtime_class) == f"{version}@{boot_id(node)}"
+
+
+def forgotten(node: Mapping[str, Any], runtime_classes: Iterable[str]) -> dict[str, str | None] | None:
+    """Return the annotations by which a node forgets the proofs of these RuntimeClasses; None where it has none."""
+    notes, gone = _notes(node), frozenset(runtime_classes)
+    left = {name: note for name, note in notes.items() if name not in gone}
+    if left == notes:
+        return None
+    return {PROOF: json.dumps(left, sort_keys=True) if left else None}
 
 
 def boot_id(node: Mapping[str, Any]) -> str:

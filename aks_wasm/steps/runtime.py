@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aks_wasm.kube.conditions import wait_for, wait_gone
-from aks_wasm.shims.labels import INSTALLED, READY, SHIMS, ready_label
+from aks_wasm.kube.runtime_users import asks, users_of
+from aks_wasm.shims.installer import PROBE_COMPONENT
+from aks_wasm.shims.labels import ASKED_BY, BY_FILE, INSTALLED, READY, SHIMS, ready_label
 from aks_wasm.shims.probe import probe_manifest, proof, proved
 from aks_wasm.shims.runtime_class_manager import is_provisioned
 from aks_wasm.steps.apply import apply_changed
@@ -17,6 +19,7 @@ from aks_wasm.steps.node_pool import route_note
 from aks_wasm.steps.nodes_installed import wait_installed, wait_marked
 from aks_wasm.steps.privileges import require_privileges
 from aks_wasm.steps.shim_resources import ApplyShimResources
+from aks_wasm.steps.shims import bring_installer
 from aks_wasm.steps.step import StepContext
 from aks_wasm.steps.taints import POOL_LABEL
 from aks_wasm.steps.wanted import Manifest, Routes, Runtime, Wanted, is_installer
@@ -56,24 +59,26 @@ class ApplyRuntimes:
         """Apply what differs, wait for the installer node by node, then start the probes that stay.
 
         Raises:
-            Refused: The cluster would deny the installer's pods; nothing was made.
+            Refused: The cluster would deny the installer's pods, or has one that is not ours; nothing was made.
             ServiceError: The installer gave up on a node; the message names it and why.
         """
         client, routes = context.connect(), routes_of(context, self.known)
-        wanted = self.wanted.seeing(client.list("Node"))  # of pools that this run has made, or others have tainted
-        manifests = wanted.runtime_manifests(routes)
+        wanted = _of_this_moment(client, self.wanted)
         if wanted.managed:
             _have_managed(context, wanted, client)
-        for manifest in filter(is_installer, manifests):
+        for manifest in filter(is_installer, wanted.runtime_manifests(routes)):
             may_install(client, manifest)
-        for manifest in manifests:
+        installation = None
+        if wanted.installs(routes):
+            installation = bring_installer(client, wanted.spec.name, partial(wanted.installed, routes))
+        for manifest in wanted.class_manifests(routes, installation):
             apply_changed(client, manifest)
-        installation = wanted.installation(routes)
+        note_asked(client, [runtime.probe_class for runtime in wanted.runtimes(routes) if runtime.ours])
         if installation is None:
             return None
         nodes = installed_on(wasm_nodes(context, wanted, client))
         wait_installed(client, installation, nodes, context.patience())
-        for manifest in wanted.probe_manifests(routes):
+        for manifest in wanted.kept(installation).probe_daemon_sets():
             apply_changed(client, manifest)
         return f"{len(nodes)} {'node' if len(nodes) == 1 else 'nodes'}"
 
@@ -142,8 +147,10 @@ class ProveNodes:
                 if missing:
                     client.label("Node", node["metadata"]["name"], missing)
             return
+        of_file = {f"{PROBE_COMPONENT}-{runtime.handler}" for runtime in ours}
         for manifest in self.wanted.probe_manifests(routes):
-            wait_for(client, manifest, context.patience())
+            if manifest["metadata"]["name"] in of_file:  # what others have installed is theirs to wait for
+                wait_for(client, manifest, context.patience())
         names = [node["metadata"]["name"] for node in of_ours]
         wait_marked(client, [runtime.handler for runtime in ours], names, context.patience())
 
@@ -171,6 +178,25 @@ def wasm_nodes(context: StepContext, wanted: Wanted, client: KubeClient) -> list
 def installed_on(nodes: list[Mapping[str, Any]]) -> list[str]:
     """Return the names of the nodes that the installer is sent to."""
     return [n["metadata"]["name"] for n in nodes if (n["metadata"].get("labels") or {}).get(SHIMS) == INSTALLED]
+
+
+def _of_this_moment(client: KubeClient, wanted: Wanted) -> Wanted:
+    """Return what is wanted by what has changed since the plan was made: taints of nodes, users of old versions."""
+    used = {user.runtime_class for user in users_of(client, wanted.unused) if asks(user)} if wanted.unused else set()
+    return replace(wanted.seeing(client.list("Node")), unused=wanted.unused - used)
+
+
+def note_asked(client: KubeClient, probe_classes: Iterable[str]) -> None:
+    """Note on the RuntimeClasses of probes that a file has asked for their shims."""
+    for name in probe_classes:
+        live = client.get("RuntimeClass", name)
+        if live is not None and not is_asked(live):
+            client.annotate("RuntimeClass", name, {ASKED_BY: BY_FILE})
+
+
+def is_asked(probe_class: Mapping[str, Any]) -> bool:
+    """Return whether a file is noted to have asked for a shim."""
+    return (probe_class["metadata"].get("annotations") or {}).get(ASKED_BY) == BY_FILE
 
 
 def _have_managed(context: StepContext, wanted: Wanted, client: KubeClient) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aks_wasm.errors import ServiceError
+from aks_wasm.kube.runtime_users import User
 from aks_wasm.kube.workloads import Placement, workload_manifests
 from aks_wasm.providers.base import ChosenRoute
 from aks_wasm.shims.catalogue import NO_SHIM, Shim, preview_shim
@@ -74,6 +75,8 @@ class Wanted:
         outdated: Handlers of other versions of the file's shims that the cluster has.
         unused: Those of them that nothing asks for.
         used_by_others: Those that something asks for that is not of the file.
+        leaving: Handlers of shims that an earlier file asked for and this one does not.
+        leaving_users: What asks for those and is not of the file.
         carried: Taints of the live pools and their nodes; those that the file no longer names stay on a pool.
     """
 
@@ -89,6 +92,8 @@ class Wanted:
     outdated: frozenset[str] = frozenset()
     unused: frozenset[str] = frozenset()
     used_by_others: frozenset[str] = frozenset()
+    leaving: frozenset[str] = frozenset()
+    leaving_users: tuple[User, ...] = ()
     carried: frozenset[str] = frozenset()
 
     @property
@@ -138,33 +143,48 @@ class Wanted:
             found.append(Runtime(shim, shim.runtime_class, shim.handler, ours, manifest, name, ours=True))
         return tuple(found)
 
-    def installation(self, routes: Routes, *, without: frozenset[str] = frozenset()) -> Installation | None:
-        """Return what our installer is to bring about; None where none works.
+    def installs(self, routes: Routes) -> bool:
+        """Return whether our installer works on one of the pools."""
+        return self.installer and bool(self._ours(routes))
+
+    def installation(self, routes: Routes) -> Installation | None:
+        """Return what our installer is to bring about; None where none works."""
+        return self.installed(routes, self.present) if self.installs(routes) else None
+
+    def installed(self, routes: Routes, present: Present, *, without: frozenset[str] = frozenset()) -> Installation:
+        """Return what is to become of the installer: shims of the file beside those that somebody added by hand.
 
         Args:
             routes: Route of each pool.
+            present: The installer as it is.
             without: Handlers that are to go, beside those that nothing asks for.
         """
-        ours = self._ours(routes)
-        if not ours or not self.installer:
-            return None
         settings = self.spec.installer
         change = Change(
-            add=self.shims,
+            add=self.shims if self.installs(routes) else (),
             drop=self.unused | without,
             probes=self.probes,
             image=settings.image,
             turns=settings.max_unavailable,
             local_image_pull=self._local_image_pull(),
         )
-        return change.installation(self.spec.name, self.present, self.taints)
+        return change.installation(self.spec.name, present, self.taints)
+
+    def kept(self, installation: Installation) -> Installation:
+        """Return an installation without what is leaving: nobody is to ask for that any more."""
+        return replace(installation, shims=tuple(s for s in installation.shims if s.handler not in self.leaving))
 
     def runtime_manifests(self, routes: Routes) -> list[Manifest]:
         """Return the installer where a pool needs one, and the RuntimeClasses; the namespace first."""
-        owner, installation = self.spec.name, self.installation(routes)
+        installation = self.installation(routes)
+        return [*(installation.manifests() if installation else ()), *self.class_manifests(routes, installation)]
+
+    def class_manifests(self, routes: Routes, installation: Installation | None) -> list[Manifest]:
+        """Return the RuntimeClasses of an installation, or of what the provider brings, and those of the service."""
+        owner = self.spec.name
         service = [runtime.manifest for runtime in self.runtimes(routes) if not runtime.ours and not runtime.managed]
         if installation is not None:
-            return [*installation.manifests(), *installation.runtime_classes(), *service]
+            return [*self.kept(installation).runtime_classes(), *service]
         ours = [
             manifest
             for runtime in self.runtimes(routes)
@@ -181,7 +201,7 @@ class Wanted:
     def probe_manifests(self, routes: Routes) -> list[Manifest]:
         """Return the DaemonSets of the probes that stay; to be applied after the installer is done."""
         installation = self.installation(routes)
-        return installation.probe_daemon_sets() if installation is not None else []
+        return self.kept(installation).probe_daemon_sets() if installation is not None else []
 
     def probe_image(self, runtime: Runtime) -> tuple[str, str | None]:
         """Return the image that proves a runtime once, and its imagePullPolicy where the installer brings it."""

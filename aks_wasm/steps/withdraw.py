@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from aks_wasm.kube.runtime_users import User, running, users_of
 from aks_wasm.kube.workloads import owned_by
 from aks_wasm.shims.installer import INSTALLER, PROBE_COMPONENT
 from aks_wasm.shims.labels import NAME, PROOF, SYSTEM_NAMESPACE, owned
+from aks_wasm.shims.probe import forgotten
 from aks_wasm.shims.runtime_class import probe_class_name
 from aks_wasm.steps.step import StepContext
 from aks_wasm.waits import Seen, wait_until
@@ -31,9 +32,11 @@ class WithdrawClasses:
 
     Attributes:
         handlers: Which; a RuntimeClass of ours is named as its handler.
+        probe_classes: Whether the RuntimeClasses of their probes go as well; they tell what a file has asked for.
     """
 
     handlers: tuple[str, ...]
+    probe_classes: bool = True
     name: str = "runtime-classes"
     depends_on: tuple[str, ...] = ()
 
@@ -58,11 +61,14 @@ class WithdrawClasses:
                 client.apply(_again(live))
             raise
         for handler in self.handlers:
-            if _ours(client, "RuntimeClass", probe_class_name(handler), owner):
+            if self.probe_classes and _ours(client, "RuntimeClass", probe_class_name(handler), owner):
                 client.delete("RuntimeClass", probe_class_name(handler))
             name = f"{PROBE_COMPONENT}-{handler}"
             client.delete("DaemonSet", name, SYSTEM_NAMESPACE)
             _wait_for_no_pods(context, client, f"{owned_by(owner)},{NAME}={name}", f"the probes of `{handler}`")
+        for node in client.list("Node"):
+            if (change := forgotten(node, self.handlers)) is not None:
+                client.annotate("Node", node["metadata"]["name"], change)
         return None
 
 
@@ -108,13 +114,17 @@ def refuse_used(users: Iterable[User]) -> None:
     pods = running(users)
     if not pods:
         return
-    shown = ", ".join(f"`{user}`" for user in pods[:_SHOWN])
-    more = f" and {len(pods) - _SHOWN} more" if len(pods) > _SHOWN else ""
     raise Refused(
-        f"{len(pods)} {'pod uses' if len(pods) == 1 else 'pods use'} it: {shown}{more}",
+        f"{len(pods)} {'pod uses' if len(pods) == 1 else 'pods use'} it: {listed_users(pods)}",
         code="RuntimeInUse",
         hint="delete what runs them first, or move it: `aks-wasm runtime upgrade` goes to another version",
     )
+
+
+def listed_users(users: Sequence[User]) -> str:
+    """Return the first few by name, and how many more there are."""
+    shown = ", ".join(f"`{user}`" for user in users[:_SHOWN])
+    return shown + (f" and {len(users) - _SHOWN} more" if len(users) > _SHOWN else "")
 
 
 def _wait_for_no_pods(context: StepContext, client: KubeClient, labels: str, what: str) -> None:

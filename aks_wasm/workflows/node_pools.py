@@ -7,8 +7,9 @@ from dataclasses import replace
 from aks_wasm.errors import Problem, Refused, SpecInvalid, UsageError
 from aks_wasm.plan import planner
 from aks_wasm.plan.plan import Plan
+from aks_wasm.plan.pools import as_request
 from aks_wasm.plan.runner import run_plan
-from aks_wasm.providers.base import NodePoolRequest, ObservedCluster, ObservedNodePool
+from aks_wasm.providers.base import ObservedCluster, ObservedNodePool
 from aks_wasm.providers.marks import marks
 from aks_wasm.spec.checks import find_problems
 from aks_wasm.spec.models import ClusterSpec, NodePool
@@ -46,6 +47,7 @@ def add_node_pool(run: Run, pool: NodePool) -> ActionResult:
     if any(one.route == "wasi-preview" for one in cluster.node_pools):
         # What workloads ask of preview pools decides what is installed there; nothing else of them counts here.
         wanted = replace(wanted, beyond_preview=look_into_modules(replace(wanted, spec=run.spec)).beyond_preview)
+    wanted = replace(wanted, leaving=frozenset(), leaving_users=())  # what left the file waits for `up`
     plan = planner.plan_up(wanted, seen, marks(spec))
     kept = tuple(step for step in plan if not step.name.startswith("workload/"))
     _run(grown, Plan(kept))
@@ -107,24 +109,6 @@ def _pool(cluster: ObservedCluster, name: str) -> ObservedNodePool:
         known = ", ".join(f"`{pool.name}`" for pool in cluster.node_pools)
         raise UsageError(f"there is no node pool `{name}`", code="NoPool", hint=f"there are: {known}")
     return live
-
-
-def as_request(live: ObservedNodePool, count: int, minimum: int | None, maximum: int | None) -> NodePoolRequest:
-    """Return the request that leaves a live pool as it is, but for its size."""
-    return NodePoolRequest(
-        name=live.name,
-        arch=live.arch,
-        vm_size=live.vm_size,
-        route=live.route,
-        count=count,
-        min=minimum,
-        max=maximum,
-        spot=live.spot,
-        zones=live.zones,
-        labels=live.labels,
-        taints=live.taints,
-        mode=live.mode,
-    )
 
 
 def _run(run: Run, plan: Plan) -> None:

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from aks_wasm.errors import NoRight, Problem, QuotaMissing, RightsMissing, Shortage, SpecInvalid
 from aks_wasm.events import Warned
-from aks_wasm.kube.runtime_users import users_of
+from aks_wasm.kube.runtime_users import asks, users_of
 from aks_wasm.plan.live import LiveObjects
-from aks_wasm.plan.outdated import asks, outdated_handlers
+from aks_wasm.plan.outdated import leaving_handlers, outdated_handlers
 from aks_wasm.plan.planner import Seen
 from aks_wasm.providers.base import ChosenRoute, Observed
 from aks_wasm.shims.catalogue import problems as shim_problems
@@ -83,16 +83,20 @@ def _with_installer(run: Run, wanted: Wanted, live: LiveObjects) -> Wanted:
     )
     # What runtime-class-manager has of other versions it replaces itself.
     outdated = frozenset[str]() if wanted.managed else outdated_handlers(wanted.shims, present, live)
-    users = users_of(run.connect(), outdated) if outdated else ()
+    leaving = frozenset[str]() if wanted.managed else leaving_handlers(wanted.shims, live) - outdated
+    users = users_of(run.connect(), outdated | leaving) if outdated or leaving else ()
     probes = probe_images(run, (*wanted.shims, *present.shims)) if wanted.installer else {}
     asking = [user for user in users if asks(user)]
+    others = [user for user in asking if user.owner != run.spec.name]
     return replace(
         wanted,
         present=present,
         probes=probes,
         outdated=outdated,
         unused=outdated - {user.runtime_class for user in asking},
-        used_by_others=frozenset(user.runtime_class for user in asking if user.owner != run.spec.name),
+        used_by_others=frozenset(user.runtime_class for user in others if user.runtime_class in outdated),
+        leaving=leaving,
+        leaving_users=tuple(user for user in others if user.runtime_class in leaving),
     )
 
 

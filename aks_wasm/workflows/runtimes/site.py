@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from aks_wasm.errors import UsageError
 from aks_wasm.kube.taints import lasting_taints
+from aks_wasm.plan.pools import as_request
 from aks_wasm.providers.base import ObservedCluster, ObservedNodePool
 from aks_wasm.shims.labels import INSTALLED, READY, SHIMS, SYSTEM_NAMESPACE, ready_label
 from aks_wasm.steps.mark import SELECTOR_ANNOTATION, MarkNodes, MarkPool, NoteSelector
@@ -16,7 +17,6 @@ from aks_wasm.steps.runtime import is_ready
 from aks_wasm.steps.step import Step
 from aks_wasm.steps.taints import POOL_LABEL, carried_taints
 from aks_wasm.workflows.context import Run
-from aks_wasm.workflows.node_pools import as_request
 from aks_wasm.workflows.observe import existing_cluster
 
 _CONTROL_PLANE = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")

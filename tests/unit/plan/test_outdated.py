@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from aks_wasm.kube.runtime_users import User
+from aks_wasm.kube.runtime_users import User, asks
 from aks_wasm.plan.live import LiveObjects
-from aks_wasm.plan.outdated import asks, outdated_handlers
+from aks_wasm.plan.outdated import leaving_handlers, outdated_handlers
 from aks_wasm.shims.catalogue import select
 from aks_wasm.shims.installed import Present
+from aks_wasm.shims.runtime_class import probe_runtime_class
 
 
 def live(*classes: str) -> LiveObjects:
@@ -35,6 +36,18 @@ def test_other_versions_of_the_files_shims_are_outdated() -> None:
 def test_what_the_installer_lists_counts_without_its_runtime_class() -> None:
     present = Present(shims=select(("spin@v0.24.0", "wasmtime")))
     assert outdated_handlers(select(("spin",)), present, live()) == {"aks-wasm-spin-v0-24-0"}
+
+
+def test_what_a_file_has_asked_for_leaves_with_its_entry_and_what_was_installed_by_hand_stays() -> None:
+    spin, wasmtime, slight = select(("spin", "wasmtime", "slight"))
+    objects: dict[tuple[str, str | None, str], dict[str, Any]] = {}
+    for shim, asked in ((spin, True), (wasmtime, True), (slight, False)):
+        found = probe_runtime_class(shim, owner="demo", taints=())
+        found["metadata"]["annotations"] = {"aks-wasm.dev/asked-by": "file"} if asked else None
+        objects["RuntimeClass", None, found["metadata"]["name"]] = found
+    there = LiveObjects(objects, reachable=True)
+    assert leaving_handlers((spin,), there) == {wasmtime.handler}
+    assert leaving_handlers((), there) == {spin.handler, wasmtime.handler}
 
 
 @pytest.mark.parametrize(

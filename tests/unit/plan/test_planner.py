@@ -9,6 +9,7 @@ import pytest
 
 from aks_wasm.errors import Refused
 from aks_wasm.kube.matching import stamped
+from aks_wasm.kube.runtime_users import User
 from aks_wasm.plan.live import LiveObjects
 from aks_wasm.plan.planner import Seen, plan_up
 from aks_wasm.providers.base import (
@@ -105,6 +106,8 @@ def converged(what: Wanted, route: ChosenRoute = "shim") -> tuple[Observed, Live
             "availableReplicas": 2,
             "loadBalancer": {"ingress": [{"ip": "127.0.0.9"}]},
         }
+        if manifest["metadata"]["name"].startswith("aks-wasm-probe-"):
+            live["metadata"]["annotations"]["aks-wasm.dev/asked-by"] = "file"
         if manifest["kind"] == "DaemonSet":
             live["status"] |= {"desiredNumberScheduled": 1, "updatedNumberScheduled": 1, "numberAvailable": 1}
             live["status"]["numberReady"] = 1
@@ -280,6 +283,30 @@ def test_an_old_version_that_others_use_stays() -> None:
     old = frozenset({"aks-wasm-spin-v0-24-0"})
     observed, live = converged(wanted())
     assert names(plan(replace(wanted(), outdated=old, used_by_others=old), observed, live)) == []
+
+
+def test_a_shim_that_left_the_file_goes_last_and_says_so() -> None:
+    gone = "aks-wasm-wasmtime-v0-6-0"
+    observed, live = converged(wanted())
+    steps = plan(replace(wanted(), leaving=frozenset({gone})), observed, live)
+    assert [step.describe() for step in steps] == [f"remove `{gone}` (no longer in the file)"]
+
+
+def test_a_shim_that_left_the_file_and_is_used_by_others_is_refused() -> None:
+    gone = "aks-wasm-wasmtime-v0-6-0"
+    theirs = tuple(User("Deployment", "shop", f"web{n}", gone, runs=False, owner=None) for n in range(7))
+    observed, live = converged(wanted())
+    with pytest.raises(Refused, match=r"`deployment/web0 in shop`.* and 2 more"):
+        plan(replace(wanted(), leaving=frozenset({gone}), leaving_users=theirs), observed, live)
+
+
+def test_a_runtime_that_no_file_is_noted_to_have_asked_for_is_noted() -> None:
+    what = wanted()
+    observed, live = converged(what)
+    key = ("RuntimeClass", None, "aks-wasm-probe-aks-wasm-spin-v0-25-1")
+    by_hand = copy.deepcopy(dict(live.objects[key]))
+    del by_hand["metadata"]["annotations"]["aks-wasm.dev/asked-by"]
+    assert "runtimes" in names(plan(what, observed, replace(live, objects={**live.objects, key: by_hand})))
 
 
 def test_a_deployment_that_was_changed_by_hand_is_put_right() -> None:
