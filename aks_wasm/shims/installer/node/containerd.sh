@@ -63,21 +63,32 @@ systemd_cgroup() {
     echo false
 }
 
-# The part of a TOML file before its first table, without comments: only there `version` and `imports` are containerd's.
-top_level() { sed -e '/^[[:space:]]*\[/,$d' -e 's/#.*//' "$1" 2>/dev/null; }
+# top_level KEY FILE: its value before the file's first table, comments left out: only there `version` and `imports` are
+# containerd's. A list has one entry a line, without quotes.
+top_level() {
+    awk -v key="$1" '
+        /^[ \t]*\[/ && !open { exit }
+        { sub(/#.*/, "") }
+        !open && match($0, "^[ \t]*" key "[ \t]*=") { open = 1; $0 = substr($0, RSTART + RLENGTH); text = "" }
+        open { text = text " " $0; if (text !~ /\[/ || text ~ /\]/) { open = 0; found = 1; exit } }
+        END {
+            if (!found) exit
+            gsub(/^[ \t]*\[|\][ \t]*$/, "", text)
+            for (n = split(text, part, ","); ++i <= n; ) {
+                gsub(/^[ \t]*["\047]?|["\047]?[ \t]*$/, "", part[i])
+                if (part[i] != "") print part[i]
+            }
+        }' "$2" 2>/dev/null
+}
 
 # version_of FILE: a file without one is of the first
 version_of() {
-    found=$(top_level "$1" | sed -n 's/^[[:space:]]*version[[:space:]]*=[[:space:]]*\([0-9]*\).*/\1/p' | head -n 1)
+    found=$(top_level version "$1")
     echo "${found:-1}"
 }
 
 # imports_of FILE: what the file really imports, one a line. The dump's word is no proof: it prints a default.
-imports_of() {
-    { top_level "$1" | tr '\n' ' '; echo; } |
-        sed -n 's/^\(.*[[:space:]]\)\{0,1\}imports[[:space:]]*=[[:space:]]*\[\([^]]*\)\].*/\2/p' | tr ',' '\n' |
-        sed -n "s/^[[:space:]]*[\"']\(.*\)[\"'][[:space:]]*\$/\1/p"
-}
+imports_of() { top_level imports "$1"; }
 
 # absolute ENTRY: an import is relative to its file
 absolute() { case $1 in /*) echo "$root$1" ;; *) echo "${config%/*}/$1" ;; esac; }

@@ -62,7 +62,7 @@ download() {
     esac
 }
 
-# with_curl_or_wget URL FILE: says done, NotFound..., NoRoom, cut..., or what went wrong
+# with_curl_or_wget URL FILE: says fetched, absent..., NoRoom, cut..., or what went wrong
 with_curl_or_wget() {
     code=0
     if command -v curl >/dev/null; then
@@ -76,13 +76,18 @@ with_curl_or_wget() {
             *) tail -n 1 "$work/said" | grep . || echo "curl ended with $code" ;;
         esac
     else
-        wget -T 60 -O "$2" "$1" >/dev/null 2>"$work/said" || code=$?
+        # GNU's would try 20 times by itself, and is told so in a file: Debian's busybox crashes at the option -T.
+        printf 'tries = 1\ntimeout = 60\n' >"$work/wgetrc"
+        WGETRC=$work/wgetrc timeout 1800 wget -O "$2" "$1" >/dev/null 2>"$work/said" || code=$?
+        status=$(sed -n 's/.*\(ERROR\|HTTP\/[0-9.]*\) \([45][0-9][0-9]\)[: ].*/\2/p' "$work/said" | tail -n 1)
         if [ $code = 0 ]; then
             echo fetched
-        elif grep -Eq '404|410 Gone' "$work/said"; then
-            echo 'absent, HTTP status 404'
+        elif [ "$status" = 404 ] || [ "$status" = 410 ]; then
+            echo "absent, HTTP status $status"
         elif grep -qi 'no space' "$work/said"; then
             echo NoRoom
+        elif grep -q -e 'closed prematurely' -e 'closed at byte' "$work/said"; then
+            echo 'cut short'
         else
             grep . "$work/said" | tail -n 1 | grep . || echo "wget ended with $code"
         fi

@@ -2,7 +2,7 @@
 # ---- The report: one line of JSON about what is in effect ----
 
 # quoted TEXT: as a JSON string
-quoted() { printf '"%s"' "$(printf '%s' "$1" | tr '\t\n' '  ' | tr -d '\000-\037' | sed 's/[\\"]/\\&/g')"; }
+quoted() { printf '"%s"' "$(printf '%s' "$1" | tr '\000-\037' ' ' | sed 's/[\\"]/\\&/g')"; }
 
 # inspect: looks at everything; $problem is empty when all is as wanted, $sound has the handlers that are
 inspect() {

@@ -15,13 +15,13 @@
 # shellcheck disable=SC2013,SC2015,SC2020 # names are plain words; `a && b || fail` is meant so; tr takes sets
 set -eu
 umask 022
-PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin
+root=${AKS_WASM_ROOT:-}
+for place in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin /sbin /bin /opt/bin; do PATH=$PATH:$root$place; done
 export PATH LC_ALL=C
 
 # ---- Places, words, settings, one run at a time ----
 
 script=$0 verb=${1:-} folder=${2:-}
-root=${AKS_WASM_ROOT:-}
 opt=/opt/aks-wasm       # as containerd names it; files are reached by $root$opt
 state=$root$opt/state   # what the next run must know, also after a reboot
 work=$root$opt/.work    # on the same disk as what it becomes, so that a rename is all it takes
@@ -49,7 +49,10 @@ room_or() {
 
 # setting KEY DEFAULT
 setting() {
-    value=$(sed -n "s/^$1=//p" "$folder/settings" 2>/dev/null | tail -n 1)
+    value=
+    if [ -f "$folder/settings" ]; then
+        while IFS='=' read -r key rest; do [ "$key" != "$1" ] || value=$rest; done <"$folder/settings"
+    fi
     printf '%s\n' "${value:-$2}"
 }
 

@@ -15,7 +15,7 @@ install() {
     plan
     if must_change || [ -f "$state/stale" ]; then
         take_turn
-        plan # somebody may have written to the files while this node waited
+        if [ -n "$turn" ]; then plan; fi # somebody may have written to the files while this node waited
         change
         give_back
         say "containerd $release is back with: $(cut -d ' ' -f 1 "$next/handlers" | tr '\n' ' ')"

@@ -9,6 +9,11 @@ import pytest
 from tests.unit.shims.node_script.machines import ARCH, SHELL, Node
 
 
+@pytest.fixture(scope="session", autouse=True)
+def answers(tmp_path_factory: pytest.TempPathFactory) -> None:
+    Node.answers = tmp_path_factory.mktemp("answers")
+
+
 @pytest.fixture
 def node(tmp_path: Path) -> Node:
     return Node.of(tmp_path)

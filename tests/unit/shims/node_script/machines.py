@@ -18,9 +18,9 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from aks_wasm.shims.installer.node import node_script
 
@@ -63,7 +63,9 @@ class Node:
     """The node: its root, and what the script is told."""
 
     root: Path
-    environment: dict[str, str] = field(default_factory=dict)
+    path: str = os.environ["PATH"]
+    answers: ClassVar[Path]
+    """What the stand-in for containerd has worked out, for all tests of a worker."""
 
     @classmethod
     def of(cls, root: Path, config: str | None = AKS_2404, release: str = "2.3.4") -> Node:
@@ -93,6 +95,22 @@ class Node:
     def settings(self, **settings: str) -> None:
         lines = {"turns": "0", "namespace": "aks-wasm-system", **settings}
         (self.folder / "settings").write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
+
+    def fetches_with(self, name: str) -> None:
+        """Leave of the programs that download only this one: `curl`, `wget`, or busybox's `busybox wget`."""
+        tools = self.root / "tools"
+        tools.mkdir()
+        for folder in reversed(os.environ["PATH"].split(":")):
+            for found in Path(folder).glob("*"):
+                link = tools / found.name
+                link.unlink(missing_ok=True)
+                link.symlink_to(found)
+        program, _, applet = name.partition(" ")
+        for other in {"curl", "wget"} - {program}:
+            (tools / other).unlink(missing_ok=True)
+        if applet:
+            (tools / applet).symlink_to(shutil.which(program) or program)
+        self.path = str(tools)
 
     @property
     def folder(self) -> Path:
@@ -139,7 +157,8 @@ class Node:
 
     def its_environment(self, **more: str) -> dict[str, str]:
         first = self.root / "usr/bin"
-        return {"PATH": f"{first}:{os.environ['PATH']}", "AKS_WASM_ROOT": str(self.root), "NODE_NAME": NODE, **more}
+        own = {"AKS_WASM_ROOT": str(self.root), "AKS_WASM_ANSWERS": str(self.answers), "NODE_NAME": NODE}
+        return {"PATH": f"{first}:{self.path}", **own, **more}
 
     def report(self) -> dict[str, Any]:
         """Return what `check` says."""

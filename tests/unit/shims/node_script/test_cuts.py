@@ -15,9 +15,13 @@ from tests.unit.shims.node_script.machines import AKS_2404, SHELL, Node, elf, er
 TOOLS = ("mv", "rm", "cp", "mkdir", "rmdir", "sync", "systemctl", "containerd", "ctr", "cmp")
 STARTS, STRIDE = 4, 31  # each case is killed at every 31st call, each beginning at another one
 KILLER = """#!/bin/sh
-count=$(($(cat "$AKS_WASM_ROOT/calls" 2>/dev/null || echo 0) + 1))
-echo $count >"$AKS_WASM_ROOT/calls"
-if [ "$count" = "$(cat "$AKS_WASM_ROOT/kill-at" 2>/dev/null)" ]; then pkill -KILL -s 0; fi
+read -r count <"$AKS_WASM_ROOT/calls"
+echo $((count + 1)) >"$AKS_WASM_ROOT/calls"
+read -r at <"$AKS_WASM_ROOT/kill-at"
+if [ $((count + 1)) = "$at" ]; then
+    read -r _ _ _ _ _ session _ </proc/$$/stat
+    kill -KILL -- -$session 0 # `timeout` makes a group of its own
+fi
 exec {real} "$@"
 """
 
@@ -41,8 +45,8 @@ def watched(node: Node) -> Path:
 
 def cut_run(node: Node, verb: str, folder: Path, at: int) -> int:
     """Run, and be killed at that call; return how it ended."""
-    (node.root / "calls").unlink(missing_ok=True)
-    (node.root / "kill-at").write_text(str(at))
+    (node.root / "calls").write_text("0\n")
+    (node.root / "kill-at").write_text(f"{at}\n")
     environment = node.its_environment()
     environment["PATH"] = f"{folder}:{environment['PATH']}"
     done = subprocess.run(
@@ -53,7 +57,7 @@ def cut_run(node: Node, verb: str, folder: Path, at: int) -> int:
         start_new_session=True,
         check=False,
     )
-    (node.root / "kill-at").unlink()
+    (node.root / "kill-at").write_text("0\n")
     return done.returncode
 
 

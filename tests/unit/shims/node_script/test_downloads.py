@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import pytest
 
@@ -26,8 +27,11 @@ class Answers(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.asked.append(self.path)
-        if self.path == "/absent" or (self.path == "/busy" and self.asked.count("/busy") < 3):
-            self.send_error(404 if self.path == "/absent" else 503)
+        status = {"/absent": 404, "/gone": 410, "/404-but-forbidden": 403}.get(self.path, 200)
+        if self.path == "/busy" and self.asked.count("/busy") < 3:
+            status = 503
+        if status != 200:
+            self.send_error(status)
             return
         self.send_response(200)
         self.send_header("Content-Length", str(len(self.content)))
@@ -38,15 +42,33 @@ class Answers(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Site(NamedTuple):
+    """A server of this machine, and the paths it was asked for."""
+
+    url: str
+    asked: list[str]
+
+
 @contextmanager
-def serving(content: bytes) -> Iterator[str]:
-    handler = type("Handler", (Answers,), {"content": content, "asked": []})
+def serving(content: bytes) -> Iterator[Site]:
+    asked: list[str] = []
+    handler = type("Handler", (Answers,), {"content": content, "asked": asked})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield Site(f"http://127.0.0.1:{server.server_port}", asked)
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture(params=["curl", "wget", "busybox wget"])
+def fetcher(request: pytest.FixtureRequest, node: Node) -> str:
+    """The one program of the node that downloads."""
+    name: str = request.param
+    if shutil.which(name.partition(" ")[0]) is None:
+        pytest.skip(f"needs {name}")
+    node.fetches_with(name)
+    return name
 
 
 @pytest.fixture(autouse=True)
@@ -61,35 +83,48 @@ def nothing_changed(node: Node) -> None:
     assert list(node.config.parent.iterdir()) == [node.config]
 
 
-def test_a_shim_comes_over_http_and_a_busy_server_is_asked_again(node: Node) -> None:
+def test_a_shim_comes_over_http_and_a_busy_server_is_asked_again(node: Node, fetcher: str) -> None:
     content = archive(elf())
-    with serving(content) as url:
-        done = node.run("install", node.line(content, location=f"{url}/busy"))
-    assert done.returncode == 0, done.stderr
+    with serving(content) as site:
+        done = node.run("install", node.line(content, location=f"{site.url}/busy"))
+    assert done.returncode == 0, f"{fetcher}: {done.stderr}"
     assert node.binary().read_bytes() == elf()
+    assert (site.asked, done.stderr.count("; attempt ")) == (["/busy"] * 3, 2)
 
 
-def test_what_is_not_there_is_not_asked_for_twice(node: Node) -> None:
-    with serving(b"") as url:
-        error = error_of(node.run("install", node.line(elf(), location=f"{url}/absent")))
-    assert error == f"NotFound: {url}/absent: absent, HTTP status 404"
+@pytest.mark.parametrize(("path", "status"), [("absent", 404), ("gone", 410)])
+def test_what_is_not_there_is_not_asked_for_twice(node: Node, fetcher: str, path: str, status: int) -> None:
+    with serving(b"") as site:
+        error = error_of(node.run("install", node.line(elf(), location=f"{site.url}/{path}")))
+    assert error == f"NotFound: {site.url}/{path}: absent, HTTP status {status}", fetcher
+    assert site.asked == [f"/{path}"]
     nothing_changed(node)
 
 
-def test_a_download_that_is_cut_short_is_told_as_such(node: Node) -> None:
+def test_a_number_in_a_location_is_no_status(node: Node, fetcher: str) -> None:
+    with serving(b"") as site:
+        error = error_of(node.run("install", node.line(elf(), location=f"{site.url}/404-but-forbidden")))
+    assert error.startswith("DownloadFailed: "), fetcher
+    assert "403" in error
+    nothing_changed(node)
+
+
+def test_a_download_that_is_cut_short_is_told_as_such(node: Node, fetcher: str) -> None:
     content = elf(tail=b"x" * 5000)
-    with serving(content) as url:
-        error = error_of(node.run("install", node.line(content, location=f"{url}/cut")))
-    assert error == f"Truncated: {url}/cut: the download was cut short"
+    with serving(content) as site:
+        error = error_of(node.run("install", node.line(content, location=f"{site.url}/cut")))
+    assert error == f"Truncated: {site.url}/cut: the download was cut short", fetcher
+    assert site.asked == ["/cut"] * 4
     nothing_changed(node)
 
 
-def test_a_server_that_does_not_answer(node: Node) -> None:
+def test_a_server_that_does_not_answer(node: Node, fetcher: str) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     error = error_of(node.run("install", node.line(elf(), location=f"http://127.0.0.1:{port}/x")))
-    assert error.startswith("DownloadFailed: http://127.0.0.1")
+    assert error.startswith("DownloadFailed: http://127.0.0.1"), fetcher
+    assert "onnect" in error, "that it could not connect"
     nothing_changed(node)
 
 

@@ -82,6 +82,28 @@ def test_every_configuration_takes_it_and_gets_its_bytes_back(tmp_path: Path, co
     assert node.restarts == 2
 
 
+@pytest.mark.parametrize(
+    ("line", "takes"),
+    [
+        ('imports = ["/etc/containerd/conf.d/*.toml"]', True),
+        ('imports = [\n  # ours come last\n  "conf.d/*.toml", # all of them\n]', True),
+        ("imports = ['/etc/containerd/absent.d/*.toml']", False),
+        ('# imports = ["/etc/containerd/conf.d/*.toml"]', False),
+    ],
+)
+def test_a_folder_that_the_root_file_really_imports_gets_a_file_of_ours(tmp_path: Path, line: str, takes: bool) -> None:
+    node = Node.of(tmp_path, f"{line}\n{AKS_2404}")
+    drop_in = node.drop_ins() / "zz-aks-wasm.toml"
+    before = node.files()
+    assert node.run("install", node.line(elf())).returncode == 0
+    assert drop_in.exists() is takes
+    assert (node.config.read_bytes() == before["etc/containerd/config.toml"][0]) is takes
+    report = node.report()
+    assert (report["healthy"], report["imports"]) == (True, takes)
+    assert node.run("remove").returncode == 0
+    assert node.files() == before
+
+
 def test_a_second_run_changes_and_restarts_nothing(node: Node) -> None:
     assert node.run("install", node.line(elf())).returncode == 0
     before = node.files()
