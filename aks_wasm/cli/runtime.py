@@ -10,7 +10,7 @@ from aks_wasm.cli.any_cluster import begin_run
 from aks_wasm.cli.context import AppContext
 from aks_wasm.cli.group import NounGroup, typer_app
 from aks_wasm.cli.options import AnyClusterCommand, Yes
-from aks_wasm.cli.runtime_answers import complete_shim, end, selector_of
+from aks_wasm.cli.runtime_answers import complete_shim, end, images_of, selector_of
 
 app = typer_app("Wasm runtimes on the nodes of our cluster, or of any (--kubeconfig).", cls=NounGroup)
 
@@ -100,11 +100,21 @@ def verify(
     *,
     shim: Annotated[list[str] | None, _installed_shims("Only this one; may be repeated")] = None,
     node: Annotated[str | None, typer.Option("--node", help="Only this node", show_default=False)] = None,
+    probe_image: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--probe-image",
+            metavar="[SHIM=]IMAGE",
+            help="What probes of runtimes run that our installer has not brought; default ours, pushed to the registry",
+            show_default=False,
+        ),
+    ] = None,
     name: Name = None,
 ) -> None:
     """Run a fresh probe through every runtime on every node that should have it; 1 when one fails."""
     with_app = AppContext.of(context)
-    end(with_app, with_app.use_cases.verify_runtimes(begin_run(with_app, name), shim or (), node=node))
+    images, run = images_of(probe_image), begin_run(with_app, name)
+    end(with_app, with_app.use_cases.verify_runtimes(run, shim or (), images, node=node))
 
 
 @app.command(cls=AnyClusterCommand)

@@ -32,6 +32,24 @@ def selector_of(words: Sequence[str] | None) -> Mapping[str, str] | None:
     return {key: value for key, _, value in pairs}
 
 
+def images_of(words: Sequence[str] | None) -> Mapping[str, str]:
+    """Return the images that `--probe-image` names, by shim; under "" the one for any.
+
+    Raises:
+        UsageError: A word is no `[SHIM=]IMAGE`, or names a second image for the same.
+    """
+    images: dict[str, str] = {}
+    for word in words or ():
+        shim, _, image = word.rpartition("=")
+        if not image or shim in images:
+            raise UsageError(
+                f"`--probe-image {word}` is no `[SHIM=]IMAGE`, or one too many",
+                hint="for example `--probe-image spin=myregistry.azurecr.io/hello:1`",
+            )
+        images[shim] = image
+    return images
+
+
 def complete_shim(incomplete: str) -> list[str]:
     """Return the shims of the catalogue that a word may become, their versions once the name is whole."""
     from aks_wasm.shims.catalogue import every_version

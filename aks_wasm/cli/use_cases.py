@@ -121,12 +121,15 @@ class UseCases:
 
         return list_runtimes(site_of(run))
 
-    def verify_runtimes(self, run: Run, words: Sequence[str], *, node: str | None) -> RuntimeResult:
+    def verify_runtimes(
+        self, run: Run, words: Sequence[str], images: Mapping[str, str], *, node: str | None
+    ) -> RuntimeResult:
         """Prove runtimes on nodes."""
         from aks_wasm.workflows.runtimes.site import site_of
+        from aks_wasm.workflows.runtimes.trials import Asked
         from aks_wasm.workflows.runtimes.verify import verify
 
-        return verify(site_of(run), words, node=node)
+        return verify(site_of(run), Asked(words, images), node=node)
 
     def upgrade_runtimes(self, run: Run, words: Sequence[str], *, everybody: bool, dry_run: bool) -> RuntimeResult:
         """Go to other versions."""

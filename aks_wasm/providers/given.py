@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import NoReturn
 
 from aks_wasm.errors import Problem, UsageError
@@ -20,20 +21,20 @@ from aks_wasm.wasm.archive import ImageArchive
 
 
 class GivenCluster:
-    """The cluster of a kubeconfig. It has no pools that we know of, and no place for images."""
+    """The cluster of a kubeconfig. It has no pools that we know of, and no place for images unless one is named."""
 
-    info = ProviderInfo(
-        "kubeconfig",
-        folds_node_pools=False,
-        images="none",
-        image_prefix="",
-        keeps_on_failure=True,
-        adds_node_pools=False,
-        has_pools=False,
-    )
-
-    def __init__(self, kubeconfig: str) -> None:
+    def __init__(self, kubeconfig: str, registry: str | None = None) -> None:
+        """Take the kubeconfig, and the registry that its nodes can pull from (host and path), where there is one."""
         self._kubeconfig = kubeconfig
+        self.info = ProviderInfo(
+            "kubeconfig",
+            folds_node_pools=False,
+            images="registry" if registry else "none",
+            image_prefix=(registry or "").rstrip("/"),
+            keeps_on_failure=True,
+            adds_node_pools=False,
+            has_pools=False,
+        )
 
     def observe(self, spec: ClusterSpec) -> Observed:
         """Return that it is there; what is in it its API tells."""
@@ -69,9 +70,13 @@ class GivenCluster:
         return self._kubeconfig
 
     def deliver_image(self, spec: ClusterSpec, image: ImageArchive, patience: Patience) -> None:
-        """Refuse."""
-        del image, patience
-        _not_ours(spec)
+        """Push the image with docker's login for the registry; refuse where none is named."""
+        if self.info.images == "none":
+            _not_ours(spec)
+        from aks_wasm.wasm.registry import push
+        from aks_wasm.wasm.registry_login import Credentials, docker_config_file
+
+        push(image, credentials=Credentials(docker_config=docker_config_file(os.environ)), patience=patience)
 
     def close(self) -> None:
         """Do nothing: no connection is open."""

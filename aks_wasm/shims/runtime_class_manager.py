@@ -16,6 +16,7 @@ from aks_wasm.shims.catalogue import Platform, Shim, every_version
 from aks_wasm.shims.labels import INSTALLED, SHIMS, owned
 from aks_wasm.shims.node_report import NodeReport
 from aks_wasm.shims.own_binary import as_catalogued
+from aks_wasm.spec.models import Arch
 
 CRD = "shims.runtime.spinkube.dev"
 API_VERSION = "runtime.spinkube.dev/v1alpha1"
@@ -45,6 +46,7 @@ UPDATE_DEFINITION = (
     "kubectl apply --server-side --force-conflicts --filename -"
 )
 
+_ARCH: Mapping[str, Arch] = {"x86_64": "amd64", "aarch64": "arm64"}
 _BINARY = "containerd-shim-"
 _OLD_PLUGIN = "io.containerd.grpc.v1.cri"  # under which it writes, unless the file has the text `version = 3`
 _NEW_PLUGIN = "io.containerd.cri.v1.runtime"
@@ -102,20 +104,25 @@ def managed_runtime_class(shim: Shim) -> Manifest:
 
 
 def shim_of(live: Mapping[str, Any]) -> Shim:
-    """Return what a Shim resource puts on nodes; one that we did not make has no version and its own name."""
+    """Return what a Shim resource puts on nodes; one that others made is known by what it fetches, or by its binary.
+
+    What is not known to the catalogue has no version, and its own name.
+    """
     metadata, spec = live["metadata"], live["spec"]
-    noted = (metadata.get("annotations") or {}).get(VERSION_ANNOTATION, metadata["name"])
-    name, _, version = str(noted).partition("@")
-    fetch = spec.get("fetchStrategy") or {}
-    platforms = tuple(
-        Platform(one["arch"], str(one["location"]), one.get("sha256")) for one in fetch.get("platforms") or ()
-    )
-    known = next((shim for shim in every_version() if (shim.name, shim.version) == (name, version)), None)
-    if known is not None and known.platforms == platforms:
-        return known
     binary = _BINARY + str(metadata["name"])
-    there = Shim(name, version, str(spec["runtimeClass"]["name"]), "", binary, platforms, runs=None, probe="completes")
-    return as_catalogued(there)
+    fetch = (spec.get("fetchStrategy") or {}).get("platforms") or ()
+    platforms = tuple(
+        Platform(_ARCH.get(one["arch"], one["arch"]), one["location"], one.get("sha256")) for one in fetch
+    )
+    places = {platform.location for platform in platforms}
+    alike = [shim for shim in every_version() if shim.binary == binary]
+    known = next((shim for shim in alike if places and places <= {one.location for one in shim.platforms}), None)
+    noted = str((metadata.get("annotations") or {}).get(VERSION_ANNOTATION, ""))
+    name, _, version = noted.partition("@") if noted else (alike[0].name if alike else metadata["name"], "", "")
+    if known is not None and noted in ("", f"{known.name}@{known.version}"):
+        return known
+    handler = str(spec["runtimeClass"]["name"])
+    return as_catalogued(Shim(name, version, handler, "", binary, platforms, runs=None, probe="completes"))
 
 
 def installs_alike(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

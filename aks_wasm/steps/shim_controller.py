@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aks_wasm.errors import Refused
 from aks_wasm.shims.catalogue import Shim
-from aks_wasm.shims.labels import MANAGED_BY, MANAGER, PART_OF
+from aks_wasm.shims.labels import owned
 from aks_wasm.shims.node_report import NodeReport
 from aks_wasm.shims.runtime_class_manager import (
     CONTROLLER_LABELS,
@@ -91,11 +91,15 @@ def refuse_in_vain(
         )
 
 
+def every_shim(client: KubeClient) -> list[Manifest]:
+    """Return every Shim resource; none where runtime-class-manager is not installed."""
+    return client.list("Shim") if client.get("CustomResourceDefinition", CRD) is not None else []
+
+
 def our_shims(client: KubeClient, owner: str) -> list[Manifest]:
-    """Return the Shim resources that we made; none where runtime-class-manager is not installed."""
-    if client.get("CustomResourceDefinition", CRD) is None:
-        return []
-    return client.list("Shim", labels=f"{MANAGED_BY}={MANAGER},{PART_OF}={owner}")
+    """Return the Shim resources that we made."""
+    marks = owned(owner).items()
+    return [shim for shim in every_shim(client) if marks <= (shim["metadata"].get("labels") or {}).items()]
 
 
 def managed_objects(client: KubeClient, owner: str) -> list[Manifest]:

@@ -1,4 +1,4 @@
-"""Shims that runtime-class-manager put on nodes taken off again, and what its Jobs say where they fail.
+"""Shims that runtime-class-manager put on nodes taken off again.
 
 Its ways that matter here, read in its sources at v0.2.0: only the deletion of a Shim whose nodes still match takes
 anything off them; its uninstall Jobs have fixed names, are kept, and an old one of the same name makes the next
@@ -7,22 +7,21 @@ deletion do nothing; to uninstall what it could not install fails as well.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aks_wasm.errors import Refused, ServiceError
+from aks_wasm.errors import Refused
 from aks_wasm.kube.conditions import wait_gone
 from aks_wasm.kube.outages import tolerant
-from aks_wasm.shims.runtime_class_manager import FAILED, OPERATION_LABEL, SHIM_LABEL
+from aks_wasm.shims.runtime_class_manager import FAILED
 from aks_wasm.steps.shim_controller import named_nodes, our_shims
+from aks_wasm.steps.shim_jobs import delete_job, failed_nodes, has_failed, has_tried, job_failure, jobs_of, shim_label
 from aks_wasm.steps.step import StepContext
 from aks_wasm.waits import Patience, Seen, wait_until
 
 if TYPE_CHECKING:
     from aks_wasm.kube.client import KubeClient
 
-Node = Mapping[str, Any]
 Manifest = dict[str, Any]
 
 
@@ -59,15 +58,14 @@ def remove_shim(client: KubeClient, shim: Manifest, patience: Patience) -> None:
 
     Raises:
         Refused: A node bears the label and no longer matches the Shim's selector: it would be forgotten for good.
-        ServiceError: An uninstall Job failed.
+        ServiceError: An uninstall Job failed on a node that had the shim.
         TimedOut: Something of it is left; the message says what.
     """
     name = str(shim["metadata"]["name"])
     _refuse_to_forget(client, shim)
-    for job in _jobs(client, name, "uninstall"):
-        client.delete("Job", job["metadata"]["name"], job["metadata"]["namespace"])
-        wait_gone(client, "Job", job["metadata"]["name"], job["metadata"]["namespace"], patience)
-    never = {str(node["metadata"]["name"]) for node in client.list("Node") if shim_label(node, name) == FAILED}
+    for job in jobs_of(client, name, "uninstall").values():
+        delete_job(client, job, patience)
+    never = set(failed_nodes(client, name, client.list("Node")))
     class_name = str((shim["spec"].get("runtimeClass") or {}).get("name"))
     owned_by = ((client.get("RuntimeClass", class_name) or {}).get("metadata") or {}).get("ownerReferences") or ()
     client.delete("Shim", name)
@@ -76,32 +74,21 @@ def remove_shim(client: KubeClient, shim: Manifest, patience: Patience) -> None:
         wait_gone(client, "RuntimeClass", class_name, None, patience)
 
     def look() -> Seen[None]:
-        marked = {
-            str(one["metadata"]["name"]): value for one in client.list("Node") if (value := shim_label(one, name))
-        }
-        forgotten = _forget_failed(client, name, never & marked.keys())
-        left = [node for node in marked if node not in forgotten]
-        failed = [node for node in left if marked[node] == FAILED]
+        nodes = {str(node["metadata"]["name"]): node for node in client.list("Node")}
+        marked = [node for node, live in nodes.items() if shim_label(live, name)]
+        jobs = jobs_of(client, name, "uninstall") if marked else {}
+        given_up = {node for node in never.intersection(marked) if node not in jobs or has_tried(jobs[node])}
+        for node in given_up:  # it was not there to be uninstalled
+            if node in jobs:
+                delete_job(client, jobs[node], patience)
+            client.label("Node", node, {name: None})
+        left = [node for node in marked if node not in given_up]
+        failed = [node for node in left if shim_label(nodes[node], name) == FAILED or has_failed(jobs.get(node, {}))]
         if failed:
             raise job_failure(client, name, "uninstall", failed)
         return Seen(f"{named_nodes(left)} to be cleaned" if left else "clean", done=not left)
 
     wait_until(tolerant(look, patience.clock), what=f"the removal of Shim `{name}`", patience=patience)
-
-
-def _forget_failed(client: KubeClient, name: str, nodes: set[str]) -> set[str]:
-    """Take the label off nodes that never had the shim, once its uninstall Job has failed there, as it must."""
-    jobs = {str(job["spec"]["template"]["spec"].get("nodeName")): job for job in _jobs(client, name, "uninstall")}
-    done = {node for node in nodes if node not in jobs or (jobs[node].get("status") or {}).get("failed")}
-    for node in done:
-        if node in jobs:  # it would try again for minutes
-            client.delete("Job", jobs[node]["metadata"]["name"], jobs[node]["metadata"]["namespace"])
-        client.label("Node", node, {name: None})
-    return done
-
-
-def _jobs(client: KubeClient, name: str, operation: str) -> list[Manifest]:
-    return client.list("Job", labels=f"{SHIM_LABEL}={name},{OPERATION_LABEL}={operation}")
 
 
 def _refuse_to_forget(client: KubeClient, shim: Manifest) -> None:
@@ -118,20 +105,3 @@ def _refuse_to_forget(client: KubeClient, shim: Manifest) -> None:
             code="NodesWouldBeForgotten",
             hint=f"`kubectl label node {lost[0]} {pairs}`, then the same command again",
         )
-
-
-def job_failure(client: KubeClient, name: str, operation: str, nodes: list[str]) -> ServiceError:
-    """Return the error of Jobs that failed on some nodes; `operation` is `install` or `uninstall`."""
-    jobs = _jobs(client, name, operation)
-    place = jobs[0]["metadata"]["namespace"] if jobs else "rcm"
-    return ServiceError(
-        f"runtime-class-manager could not {operation} `{name}` on {named_nodes(nodes)}",
-        code="ShimJobFailed",
-        hint=f"`kubectl --namespace {place} logs --selector {SHIM_LABEL}={name} --all-containers` tells why",
-    )
-
-
-def shim_label(node: Node, name: str) -> str | None:
-    """Return what runtime-class-manager says of a Shim on a node, or None."""
-    value = (node["metadata"].get("labels") or {}).get(name)
-    return None if value is None else str(value)

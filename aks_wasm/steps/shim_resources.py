@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from aks_wasm.errors import Refused, ServiceError
 from aks_wasm.events import Warned
+from aks_wasm.kube.conditions import is_going
 from aks_wasm.kube.matching import matches
 from aks_wasm.kube.outages import tolerant
 from aks_wasm.kube.runtime_users import User, running, users_of
 from aks_wasm.shims.catalogue import Shim
 from aks_wasm.shims.labels import MANAGED_BY, MANAGER, PART_OF
 from aks_wasm.shims.runtime_class_manager import (
-    FAILED,
     installs_alike,
     is_provisioned,
     not_in_effect,
@@ -28,7 +28,8 @@ from aks_wasm.shims.runtime_class_manager import (
 )
 from aks_wasm.steps.move import moves
 from aks_wasm.steps.shim_controller import named_nodes, refuse_in_vain, require_controller
-from aks_wasm.steps.shim_removal import job_failure, remove_shim, shim_label
+from aks_wasm.steps.shim_jobs import failed_nodes, job_failure, try_again
+from aks_wasm.steps.shim_removal import remove_shim
 from aks_wasm.steps.step import StepContext
 from aks_wasm.waits import Patience, Seen, wait_until
 
@@ -77,7 +78,8 @@ class ApplyShimResources:
             live = client.get("Shim", shim_name(shim))
             if live is not None:
                 _refuse_foreign(live, owner)
-                if matches(live, wanted):
+                if matches(live, wanted) and not is_going(live):
+                    changed += bool(try_again(client, shim_name(shim), self.nodes(), context.patience()))
                     continue
                 self._make_way(context, live, wanted)
             _clear_runtime_class(client, shim, owner)
@@ -89,7 +91,7 @@ class ApplyShimResources:
 
     def _make_way(self, context: StepContext, live: Manifest, wanted: Manifest) -> None:
         """Remove a Shim that puts something else on the nodes; what that means for running pods is told."""
-        if installs_alike(live, wanted):
+        if installs_alike(live, wanted) and not is_going(live):
             return
         client, name = context.connect(), str(live["metadata"]["name"])
         class_name = str(live["spec"]["runtimeClass"]["name"])
@@ -140,7 +142,7 @@ def wait_provisioned(client: KubeClient, shim: Shim, nodes: Callable[[], tuple[N
 
     def look() -> Seen[None]:
         there = nodes()
-        failed = [str(one["metadata"]["name"]) for one in there if shim_label(one, name) == FAILED]
+        failed = failed_nodes(client, name, there)
         if failed:
             raise job_failure(client, name, "install", failed)
         missing = [str(one["metadata"]["name"]) for one in there if not is_provisioned(one, name)]

@@ -81,7 +81,11 @@ class Run:
         from aks_wasm.providers.given import GivenCluster
         from aks_wasm.providers.registry import open_provider
 
-        provider = open_provider(spec, settings, emit) if kubeconfig is None else GivenCluster(kubeconfig)
+        provider = (
+            open_provider(spec, settings, emit)
+            if kubeconfig is None
+            else GivenCluster(kubeconfig, settings.registry or spec.registry.login)
+        )
         return cls(settings, spec, provider, emit, clock, timeout, connect=ClusterConnection(provider, spec))
 
     def close(self) -> None:

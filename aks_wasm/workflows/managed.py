@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from aks_wasm.errors import Problem, Refused, SpecInvalid
 from aks_wasm.events import Warned
 from aks_wasm.plan.live import LiveObjects
 from aks_wasm.providers.base import ChosenRoute, Observed
-from aks_wasm.shims.runtime_class_manager import HELM, shim_name, shim_problems
+from aks_wasm.shims.catalogue import Shim
+from aks_wasm.shims.installed import Present
+from aks_wasm.shims.runtime_class_manager import HELM, shim_of, shim_problems
 from aks_wasm.steps.shim_controller import our_shims, refuse_in_vain, require_controller
 from aks_wasm.steps.taints import POOL_LABEL
 from aks_wasm.steps.wanted import Wanted
@@ -35,8 +38,9 @@ def check_installers(run: Run, wanted: Wanted, observed: Observed, live: LiveObj
     if not any(map(wanted.installs_on, routes)):
         return
     if not is_managed(run):
-        if wanted.installer and live.reachable:
-            _refuse_managed(run, wanted, live)
+        missing = [shim for shim in wanted.shims if ("RuntimeClass", None, shim.runtime_class) not in live.objects]
+        if wanted.installer and live.reachable and missing:
+            refuse_managed(run, missing)
         return
     problems = shim_problems(wanted.shims)
     if run.provider.info.images == "none":
@@ -49,12 +53,7 @@ def check_installers(run: Run, wanted: Wanted, observed: Observed, live: LiveObj
         sentence = f"the cluster needs runtime-class-manager before its runtimes: once it is there, `{HELM}`"
         run.emit(Warned(f"{sentence}, then `aks-wasm up` again goes on"))
         return
-    if wanted.present.there:
-        raise Refused(
-            "the installer `daemonset` is in this cluster, and the file asks for runtime-class-manager",
-            code="OtherInstaller",
-            hint="`aks-wasm runtime remove --all` takes it off first; or leave `installer.kind` out of the file",
-        )
+    refuse_daemon_set(wanted.present, wanted.shims)
     require_controller(run.connect())
     names = {pool.name for pool in run.spec.node_pools}
     nodes = [node for node in live.nodes if (node["metadata"].get("labels") or {}).get(POOL_LABEL) in names]
@@ -80,14 +79,36 @@ def _refuse_new_images(run: Run, observed: Observed) -> None:
         )
 
 
-def _refuse_managed(run: Run, wanted: Wanted, live: LiveObjects) -> None:
-    """Refuse to put our installer beside Shims of ours whose RuntimeClasses have the very names."""
-    missing = [shim for shim in wanted.shims if ("RuntimeClass", None, shim.runtime_class) not in live.objects]
-    there = {str(shim["metadata"]["name"]) for shim in our_shims(run.connect(), run.spec.name)} if missing else set()
-    if there & {shim_name(shim) for shim in missing}:
+def refuse_daemon_set(present: Present, shims: Iterable[Shim]) -> None:
+    """Refuse to have runtime-class-manager bring shims that our own installer has brought.
+
+    Raises:
+        Refused: Their RuntimeClasses have the very names.
+    """
+    wanted = {shim.runtime_class for shim in shims}
+    both = [shim for shim in present.shims if shim.runtime_class in wanted]
+    if both:
+        names = ", ".join(f"`{shim.name}` {shim.version}" for shim in both)
         raise Refused(
-            "runtime-class-manager has put this cluster's shims on the nodes, and the file asks for the installer "
-            "`daemonset`",
+            f"the installer `daemonset` has {names} on this cluster's nodes, and runtime-class-manager is asked for it",
             code="OtherInstaller",
-            hint=f"`aks-wasm runtime remove --all` takes them off first; or set `installer.kind: {KIND}` in the file",
+            hint=f"`aks-wasm runtime remove --shim {both[0].name}` takes it off; or use the installer `daemonset`",
+        )
+
+
+def refuse_managed(run: Run, shims: Iterable[Shim]) -> None:
+    """Refuse to have our own installer bring shims that runtime-class-manager has brought.
+
+    Raises:
+        Refused: Their RuntimeClasses have the very names.
+    """
+    wanted = {shim.runtime_class for shim in shims}
+    there = [shim_of(live) for live in our_shims(run.connect(), run.spec.name)]
+    both = [shim for shim in there if shim.runtime_class in wanted]
+    if both:
+        names = ", ".join(f"`{shim.name}` {shim.version}" for shim in both)
+        raise Refused(
+            f"runtime-class-manager has {names} on this cluster's nodes, and the installer `daemonset` is asked for it",
+            code="OtherInstaller",
+            hint=f"`aks-wasm runtime remove --shim {both[0].name}` takes it off first; or use the installer `{KIND}`",
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
@@ -49,10 +50,11 @@ class Given:
     kubeconfig: Path
     client: KubeClient = field(repr=False)
     haste: float = 1.0
+    environment: dict[str, str] = field(default_factory=dict)
 
     def run(self, verb: str, *arguments: str) -> Result:
         """Run `aks-wasm runtime VERB --kubeconfig ...`; with `haste` its clock runs faster than the node's."""
-        settings = Settings.from_environment({"AKS_WASM_HOME": str(self.tool.emulator.home)})
+        settings = Settings.from_environment({"AKS_WASM_HOME": str(self.tool.emulator.home), **self.environment})
         context = AppContext(settings, environment={}, new_clock=lambda: HastyClock(self.haste))
         words = ["runtime", verb, "--kubeconfig", str(self.kubeconfig), *arguments]
         return CliRunner().invoke(app, words, obj=context)
@@ -75,6 +77,11 @@ class Given:
         assert result.exit_code == code, result.output
         found: dict[str, Any] = json.loads(result.stdout)
         return found
+
+    def use_registry(self, environment: pytest.MonkeyPatch) -> None:
+        """Let the command line push to the emulator's registry, from which its nodes pull."""
+        self.environment["AKS_WASM_REGISTRY"] = self.tool.emulator.environment["AKS_WASM_REGISTRY"]
+        environment.setenv("REQUESTS_CA_BUNDLE", str(self.tool.emulator.ca_file))
 
     def writes(self, since: int) -> list[str]:
         """Return what was written to this cluster's API by the command line."""
@@ -117,10 +124,11 @@ class Given:
         gone = self.client.get("Namespace", SYSTEM_NAMESPACE) is None
         return gone and not self.classes() and not any(self.marks().values()) and not any(self.handlers())
 
-    def deploy(self, name: str, runtime_class: str, **labels: str) -> None:
+    def deploy(self, name: str, runtime_class: str, *, image: str | None = None, **labels: str) -> None:
         """Apply a Deployment that runs the built-in service through a RuntimeClass; its image is on the nodes."""
         pod = {"app": name, **labels}
-        container = {"name": "app", "image": self.image(), "command": ["/"], "imagePullPolicy": "Never"}
+        container = {"name": "app", "image": image or self.image(), "command": ["/"]}
+        container |= {} if image else {"imagePullPolicy": "Never"}
         template = {
             "metadata": {"labels": pod},
             "spec": {"runtimeClassName": runtime_class, "containers": [container], "terminationGracePeriodSeconds": 0},

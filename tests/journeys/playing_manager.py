@@ -33,17 +33,20 @@ class Manager:
     Attributes:
         controller: What the test may tell to fail on a node, or to sleep.
         dropping: Whether containerd drops its block.
+        image: A Spin service that nodes can pull; what runs in its place.
     """
 
     def __init__(self, kubeconfig: str) -> None:
         self.client = KubeClient.from_kubeconfig(kubeconfig)
         self.controller = ShimController(self.client, self._configured)
         self.dropping = False
+        self.image = ""
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._live, name="runtime-class-manager")
 
     def start(self, image: str) -> None:
         """Install it and wait until its Deployment, for which a Wasm pod stands, is available."""
+        self.image = image
         node = str(self.client.list("Node")[0]["metadata"]["name"])
         self._set(node, HOST, {"shim": "spin", "version": "v0.25.1"})
         self.client.apply(

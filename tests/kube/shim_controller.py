@@ -1,7 +1,7 @@
 """What runtime-class-manager v0.2.0 does with Shims, for tests: its order of work, its labels, its Jobs' fixed names.
 
 Nothing runs in its Jobs: a node is provisioned by a look, or fails when the test says so. A Job that succeeds is
-suspended, so that no pod of it is started where controllers run.
+suspended, so that no pod of it is started where controllers run; one that fails has its time run out.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ class ShimController:
         self._configured = configured
         self._job_failed = job_failed
         self.failing: set[str] = set()  # nodes
+        self.refused = "nothing"  # what is in the address of a shim that no node can have
         self.asleep = False
+        self._running: set[str] = set()  # Jobs
 
     def install(self, pod: Manifest | None = None) -> None:
         """Do what the chart does: the definition, a controller that runs; `pod` is what stands for it."""
@@ -125,18 +127,29 @@ class ShimController:
             label = (node["metadata"].get("labels") or {}).get(name)
             if label == "pending":
                 self._finish(node, shim)
-            elif label != "provisioned":
+            elif label != "provisioned":  # `failed` as well, which is how that word goes away again
                 self._label(node, name, "pending")
-                self._job(node, name, "install")
+                self._job(node, name, "install", fails=self._fails(node, shim))
+
+    def _fitting(self, node: Manifest, shim: Manifest) -> str | None:
+        arch = node["status"]["nodeInfo"]["architecture"]
+        platforms = shim["spec"]["fetchStrategy"]["platforms"]
+        return next((str(one["location"]) for one in platforms if one["arch"] == arch), None)
+
+    def _fails(self, node: Manifest, shim: Manifest) -> bool:
+        location = self._fitting(node, shim)
+        return node["metadata"]["name"] in self.failing or location is None or self.refused in location
 
     def _finish(self, node: Manifest, shim: Manifest) -> None:
         name, own = shim["metadata"]["name"], str(node["metadata"]["name"])
-        arch = node["status"]["nodeInfo"]["architecture"]
-        fitting = [one for one in shim["spec"]["fetchStrategy"]["platforms"] if one["arch"] == arch]
-        failed = own in self.failing or not fitting
-        if not failed:
-            self._configured(own, name, str(fitting[0]["location"]))
-        self._client.label("Node", own, {name: "failed" if failed else "provisioned"})
+        job = self._client.get("Job", f"{own}-{name}-install", NAMESPACE)
+        if job is None or job["metadata"]["uid"] not in self._running:
+            return  # it has failed before, and is not made again
+        self._running.discard(job["metadata"]["uid"])
+        fails = "activeDeadlineSeconds" in job["spec"]
+        if not fails:
+            self._configured(own, name, self._fitting(node, shim))
+        self._client.label("Node", own, {name: "failed" if fails else "provisioned"})
 
     def _delete(self, shim: Manifest, nodes: list[Manifest]) -> None:
         name = shim["metadata"]["name"]
@@ -145,10 +158,10 @@ class ShimController:
             if not marked:
                 continue
             # An old Job of the same name makes applying it do nothing, and nothing takes the label off again.
+            had = marked == "provisioned"
             self._label(node, name, "uninstall")
-            own = str(node["metadata"]["name"])
-            if self._job(node, name, "uninstall", fails=marked == "failed") and marked != "failed":
-                self._configured(own, name, None)
+            if self._job(node, name, "uninstall", fails=not had) and had:
+                self._configured(str(node["metadata"]["name"]), name, None)
                 self._label(node, name, None)
         for job in self._client.list("Job", labels=f"spinkube.dev/shimName={name},spinkube.dev/operation=install"):
             self._client.delete("Job", job["metadata"]["name"], NAMESPACE)  # owned by the Shim
@@ -162,18 +175,21 @@ class ShimController:
 
     def _job(self, node: Manifest, name: str, operation: str, *, fails: bool = False) -> bool:
         job = f"{node['metadata']['name']}-{name}-{operation}"
-        new = self._client.get("Job", job, NAMESPACE) is None
+        if self._client.get("Job", job, NAMESPACE) is not None:
+            return False
         labels = {"spinkube.dev/shimName": name, "spinkube.dev/operation": operation}
         own = node["metadata"]["name"]
         pod = {"containers": [{"name": "provisioner", "image": "i"}], "restartPolicy": "Never", "nodeName": own}
-        self._client.apply(
+        how = {"activeDeadlineSeconds": 1} if fails else {"suspend": True}
+        made = self._client.apply(
             {
                 "apiVersion": "batch/v1",
                 "kind": "Job",
                 "metadata": {"name": job, "namespace": NAMESPACE, "labels": labels},
-                "spec": {"suspend": True, "template": {"spec": pod}},
+                "spec": {**how, "template": {"spec": pod}},
             }
         )
+        self._running.add(str(made["metadata"]["uid"]))
         if fails:
             self._job_failed(job)
-        return new
+        return True

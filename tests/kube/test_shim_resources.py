@@ -85,7 +85,7 @@ class Cluster:
 
     def _job_failed(self, name: str) -> None:
         def change(fresh: dict[str, Any]) -> None:
-            fresh["status"] = {"failed": 1}
+            fresh["status"] = {"failed": 1, "conditions": [{"type": "Failed", "status": "True"}]}
 
         self.api.do(lambda store: store.mutate("jobs.batch", name, NAMESPACE, change))
 

@@ -15,6 +15,7 @@ class RuntimeClassState:
 
     Attributes:
         made_by: `aks-wasm`, the name in our marks where that is another cluster's, or whose it is otherwise.
+        installer: `daemonset` or `runtime-class-manager`, where it is known what puts the shim on the nodes.
         ready: Nodes on which it is known to work; None where nobody looks.
         nodes: Nodes that its pods may go to.
         used_by: Workloads and bare pods, as `deployment/web`.
@@ -28,6 +29,7 @@ class RuntimeClassState:
     ready: int | None
     nodes: int
     used_by: tuple[str, ...] = ()
+    installer: str | None = None
 
     @property
     def name(self) -> str:
@@ -55,7 +57,7 @@ class RuntimeClassList:
                 "same" if item.handler == item.runtime_class else item.handler,
                 item.version or "-",
                 f"{'?' if item.ready is None else item.ready}/{item.nodes}",
-                item.made_by,
+                _by(item),
                 ", ".join(item.used_by),
             )
             for item in self.items
@@ -65,6 +67,11 @@ class RuntimeClassList:
     def names(self) -> list[str]:
         """Return `runtimeclass/NAME` of each."""
         return [f"runtimeclass/{item.runtime_class}" for item in self.items]
+
+
+def _by(item: RuntimeClassState) -> str:
+    """Return whose it is, and through what where that is not our own installer."""
+    return item.made_by if item.installer in (None, "daemonset", item.made_by) else f"{item.made_by}, {item.installer}"
 
 
 @dataclass(frozen=True)

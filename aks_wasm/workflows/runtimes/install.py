@@ -16,6 +16,7 @@ from aks_wasm.shims.installer import IMAGE, Binary, Installation
 from aks_wasm.shims.labels import READY, ready_label
 from aks_wasm.steps.shims import ChangeShims, differing, look_at_installer
 from aks_wasm.steps.step import Step
+from aks_wasm.workflows.managed import refuse_managed
 from aks_wasm.workflows.results import StepRecord
 from aks_wasm.workflows.runtimes.answers import Proof, RuntimeResult
 from aks_wasm.workflows.runtimes.asked import Asked, asked_shims
@@ -25,7 +26,8 @@ from aks_wasm.workflows.runtimes.preflight import check_architectures, check_pri
 from aks_wasm.workflows.runtimes.remove import removal_steps
 from aks_wasm.workflows.runtimes.shown import described, named, planned
 from aks_wasm.workflows.runtimes.site import Node, Site, is_marked, labels_of, name_of
-from aks_wasm.workflows.runtimes.verify import containerd_versions, installer_trials, proof_of, prove
+from aks_wasm.workflows.runtimes.trials import installer_trials
+from aks_wasm.workflows.runtimes.verify import containerd_versions, proof_of, prove
 from aks_wasm.workflows.up import step_records
 
 
@@ -68,6 +70,7 @@ def install(site: Site, words: Sequence[str], options: InstallOptions) -> Runtim
         raise UsageError("which shim is to be installed?", code="NoShim", hint="add `--shim NAME`, for example `spin`")
     if (options.installer or run.spec.installer.kind) != "daemonset":
         return install_managed(site, asked.shims, dry_run=options.dry_run)
+    refuse_managed(run, asked.shims)
     present = look_at_installer(run.connect(), run.spec.name)
     nodes = ready_nodes(site)
     change = change_of(site, asked, options, present)

@@ -14,11 +14,14 @@ from aks_wasm.shims.labels import MANAGED_BY, MANAGER, PART_OF, READY, SYSTEM_NA
 from aks_wasm.shims.preview import preview_of
 from aks_wasm.shims.probe import proved
 from aks_wasm.shims.runtime_class import probe_class_name
+from aks_wasm.shims.runtime_class_manager import is_provisioned, shim_of
+from aks_wasm.steps.shim_controller import every_shim
 from aks_wasm.workflows.runtimes.answers import RuntimeClassList, RuntimeClassState
 from aks_wasm.workflows.runtimes.site import Node, Site, is_marked, labels_of, name_of
 
+MANAGED = "runtime-class-manager"
 _OTHERS = {
-    "runtime.spinkube.dev": "runtime-class-manager",
+    "runtime.spinkube.dev": MANAGED,
     "core.spinkube.dev": "SpinKube",
 }
 _KWASM = "kwasm.sh/kwasm-provisioned"  # the label that kwasm-operator puts on nodes it has worked on
@@ -28,27 +31,33 @@ _SHOWN_PODS = 3
 def list_runtimes(site: Site) -> RuntimeClassList:
     """Return the RuntimeClasses, ours first; those of our own probes are left out."""
     client = site.run.connect()
-    with ThreadPoolExecutor(3, thread_name_prefix="list") as threads:
+    with ThreadPoolExecutor(4, thread_name_prefix="list") as threads:
+        shims = threads.submit(every_shim, client)
         listed = threads.submit(client.list, "RuntimeClass")
         nodes = threads.submit(client.list, "Node")
         installer = threads.submit(client.get, "ConfigMap", INSTALLER, SYSTEM_NAMESPACE)
         classes = [found for found in listed.result() if not _is_of_probes(found)]
         present = {shim.handler: shim for shim in shims_of(installer.result() or {})}
     users = users_of(client, map(name_of, classes))
-    look = _Look(site, {**_brought(site), **present}, nodes.result(), bool(present), users)
+    managed = {str(live["spec"]["runtimeClass"]["name"]): live for live in shims.result()}
+    look = _Look(site, {**_brought(site), **present}, nodes.result(), bool(present), users, managed)
     states = [_state(found, look) for found in classes]
     return RuntimeClassList(tuple(sorted(states, key=lambda state: (state.made_by != MANAGER, state.name))))
 
 
 @dataclass(frozen=True)
 class _Look:
-    """What was seen: our shims by handler, the nodes, whether our installer works here, who uses what."""
+    """What was seen: our shims by handler, the nodes, whether our installer works here, who uses what.
+
+    `managed` has the Shims of runtime-class-manager by their RuntimeClass.
+    """
 
     site: Site
     shims: Mapping[str, Shim]
     nodes: Sequence[Node]
     installer: bool
     users: Sequence[User]
+    managed: Mapping[str, Mapping[str, Any]]
 
 
 def _brought(site: Site) -> dict[str, Shim]:
@@ -58,12 +67,16 @@ def _brought(site: Site) -> dict[str, Shim]:
 def _state(found: Mapping[str, Any], look: _Look) -> RuntimeClassState:
     name, handler = name_of(found), str(found["handler"])
     selector = (found.get("scheduling") or {}).get("nodeSelector") or {}
-    ours = owned(look.site.run.spec.name).items() <= labels_of(found).items()
-    shim = look.shims.get(handler) if ours else None
+    marks = owned(look.site.run.spec.name).items()
+    live = look.managed.get(name) if _of_shim(found) else None
+    ours = marks <= labels_of(found if live is None else live).items()
+    shim = shim_of(live) if live is not None else look.shims.get(handler) if ours else None
     preview = preview_of(name, handler)
     fitting = [node for node in look.nodes if selector.items() <= labels_of(node).items()]
     ready: int | None = None
-    if shim is not None:
+    if live is not None:
+        ready = sum(is_provisioned(node, name_of(live)) for node in fitting)
+    elif shim is not None:
         # The class selects nodes that are ready; how many there should be says the installer's mark, or the pools.
         ready = sum(labels_of(node).get(ready_label(handler)) == READY for node in look.nodes)
         fitting = [node for node in look.nodes if is_marked(node)] if look.installer else look.site.nodes()
@@ -72,13 +85,27 @@ def _state(found: Mapping[str, Any], look: _Look) -> RuntimeClassState:
     return RuntimeClassState(
         runtime_class=name,
         shim=shim.name if shim else preview.name if preview else None,
-        version=shim.version if shim else preview.version if preview else None,
+        version=(shim.version or None) if shim else preview.version if preview else None,
         handler=handler,
         made_by=_made_by(found, look.nodes, ours=ours),
+        installer=_installer(look, found, shim, live),
         ready=ready,
         nodes=len(fitting),
         used_by=_used_by([user for user in look.users if user.runtime_class == name]),
     )
+
+
+def _installer(look: _Look, found: Mapping[str, Any], shim: Shim | None, live: Mapping[str, Any] | None) -> str | None:
+    """Return what puts the shim on the nodes, where that is known."""
+    if live is not None or _of_shim(found):
+        return MANAGED
+    return "daemonset" if shim is not None and look.installer else None
+
+
+def _of_shim(found: Mapping[str, Any]) -> bool:
+    """Return whether runtime-class-manager made a RuntimeClass."""
+    references = found["metadata"].get("ownerReferences") or ()
+    return any(str(one.get("apiVersion", "")).startswith("runtime.spinkube.dev/") for one in references)
 
 
 def _used_by(users: Sequence[User]) -> tuple[str, ...]:

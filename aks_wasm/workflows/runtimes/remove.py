@@ -15,6 +15,7 @@ from aks_wasm.shims.catalogue import Shim
 from aks_wasm.shims.installed import Change, Present
 from aks_wasm.shims.labels import SYSTEM_NAMESPACE
 from aks_wasm.shims.runtime_class import probe_class_name
+from aks_wasm.shims.runtime_class_manager import shim_of
 from aks_wasm.steps.shim_controller import our_shims
 from aks_wasm.steps.shim_removal import RemoveShimResources
 from aks_wasm.steps.shims import ChangeShims, look_at_installer
@@ -45,10 +46,12 @@ def remove(site: Site, words: Sequence[str], *, everything: bool, dry_run: bool)
         raise UsageError("which runtimes are to go?", code="UsageError", hint="give either `--shim NAME` or `--all`")
     client, owner = site.run.connect(), site.run.spec.name
     present = look_at_installer(client, owner)
-    going = present.shims if everything else _named(present, words)
+    managed = tuple(map(shim_of, our_shims(client, owner)))
+    every = replace(present, shims=(*present.shims, *managed))
+    going = every.shims if everything else _named(every, words)
     users = users_of(client, [shim.runtime_class for shim in going])
     refuse_used(users)
-    everything = everything or len(going) == len(present.shims)
+    everything = everything or len(going) == len(every.shims)
     steps = removal_steps(site, present, going, everything=everything)
     if dry_run:
         answer = planned(site.run, "RuntimeRemoval", going, steps)
@@ -64,18 +67,21 @@ def remove(site: Site, words: Sequence[str], *, everything: bool, dry_run: bool)
 def removal_steps(site: Site, present: Present, going: Sequence[Shim], *, everything: bool) -> list[Step]:
     """Return what takes shims off the nodes, in an order in which it may be cut off anywhere and done again."""
     client = site.run.connect()
+    managed = {shim_of(live).handler: name_of(live) for live in our_shims(client, site.run.spec.name)}
+    others = tuple(sorted({managed[shim.handler] for shim in going if shim.handler in managed}))
+    going = [shim for shim in going if shim.handler not in managed]
     handlers = tuple(sorted({shim.handler for shim in going} | (set(_left_over(site)) if everything else set())))
     steps: list[Step] = [WithdrawClasses(handlers)] if handlers else []
     marked = tuple(name_of(node) for node in client.list("Node") if is_marked(node))
-    if present.there:
+    if present.there and (everything or going):
         kept = () if everything else tuple(shim for shim in present.shims if shim.handler not in handlers)
         about = f"take {named(going, 'all shims')} off {len(marked)} nodes" + (
             ", whose files are then as they were before" if everything else ""
         )
         change = Change(drop=frozenset(handlers), probes=probe_images(site.run, kept))
         steps.append(ChangeShims(change, site.taints(), lambda: marked, about, depends_on=("runtime-classes",)))
-    if everything and our_shims(client, site.run.spec.name):
-        steps.append(RemoveShimResources(depends_on=("runtime-classes",)))
+    if others or (everything and managed):
+        steps.append(RemoveShimResources(None if everything else others, depends_on=("runtime-classes",)))
     if everything and (present.there or client.get("Namespace", SYSTEM_NAMESPACE) is not None):
         steps.append(RemoveInstaller(depends_on=("shims", "runtime-classes", "shim-resources")))
     before = tuple(step.name for step in steps)

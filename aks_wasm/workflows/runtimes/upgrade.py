@@ -8,44 +8,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from aks_wasm.errors import AksWasmError, Interrupted, ServiceError, UsageError
+from aks_wasm.errors import AksWasmError, Interrupted
 from aks_wasm.events import Warned
 from aks_wasm.kube.runtime_users import User, users_of
-from aks_wasm.plan.plan import Plan
-from aks_wasm.plan.runner import run_plan
-from aks_wasm.shims.catalogue import Shim, every_version, select
+from aks_wasm.shims.catalogue import Shim
 from aks_wasm.shims.installed import Present
 from aks_wasm.shims.installer import IMAGE
+from aks_wasm.shims.runtime_class_manager import shim_of
 from aks_wasm.steps.move import MoveWorkloads
+from aks_wasm.steps.shim_controller import our_shims
 from aks_wasm.steps.shims import look_at_installer
 from aks_wasm.steps.step import Step
 from aks_wasm.waits import Seen, wait_until
 from aks_wasm.workflows.results import StepRecord
 from aks_wasm.workflows.runtimes.answers import Proof, RuntimeResult
-from aks_wasm.workflows.runtimes.asked import Asked, asked_shims
 from aks_wasm.workflows.runtimes.install import InstallOptions, change_of, install_steps
+from aks_wasm.workflows.runtimes.managed import run_steps
+from aks_wasm.workflows.runtimes.managed_upgrade import upgrade_managed
 from aks_wasm.workflows.runtimes.preflight import check_architectures, check_privileges, ready_nodes
 from aks_wasm.workflows.runtimes.remove import removal_steps
 from aks_wasm.workflows.runtimes.shown import described, planned
 from aks_wasm.workflows.runtimes.site import Site
-from aks_wasm.workflows.runtimes.verify import installer_trials, prove
-from aks_wasm.workflows.up import step_records
+from aks_wasm.workflows.runtimes.trials import installer_trials
+from aks_wasm.workflows.runtimes.upgrading import Upgrade, require_proofs, wanted_upgrade
+from aks_wasm.workflows.runtimes.verify import prove
 
 LEAVING_SECONDS = 60.0  # for the old pods of workloads that have moved; their grace is 30 s unless they say otherwise
-
-
-@dataclass(frozen=True)
-class Upgrade:
-    """What goes where: new shims, and the old ones of the same names."""
-
-    asked: Asked
-    old: tuple[Shim, ...]
-
-    @property
-    def classes(self) -> dict[str, str]:
-        """Old RuntimeClass -> new one."""
-        new = {shim.name: shim.runtime_class for shim in self.asked.shims}
-        return {shim.runtime_class: new[shim.name] for shim in self.old}
 
 
 def upgrade(site: Site, words: Sequence[str], *, everybody: bool, dry_run: bool) -> RuntimeResult:
@@ -64,7 +52,11 @@ def upgrade(site: Site, words: Sequence[str], *, everybody: bool, dry_run: bool)
     """
     run, client = site.run, site.run.connect()
     present = look_at_installer(client, run.spec.name)
-    wanted = _wanted(site, words, present)
+    managed = tuple(map(shim_of, our_shims(client, run.spec.name)))
+    if managed and not _has(present, words):
+        wanted = wanted_upgrade(site, words, Present(shims=managed))
+        return upgrade_managed(site, wanted, everybody=everybody, dry_run=dry_run)
+    wanted = wanted_upgrade(site, words, present)
     change = change_of(site, wanted.asked, InstallOptions(), present)
     check_architectures(ready_nodes(site), change.shims(present))
     beside = install_steps(site, change, present)
@@ -91,9 +83,9 @@ def _go_over(
     """Put the new versions beside the old, prove them, move workloads; go back when one of it fails."""
     beside, move = steps
     try:
-        records = _run(site, beside)
+        records = run_steps(site.run, beside)
         proofs = _prove(site, wanted.asked.shims)
-        return (*records, *_run(site, move)), proofs
+        return (*records, *run_steps(site.run, move)), proofs
     except Interrupted:
         raise
     except AksWasmError:
@@ -101,31 +93,10 @@ def _go_over(
         raise
 
 
-def _wanted(site: Site, words: Sequence[str], present: Present) -> Upgrade:
-    """Return what is asked for; own builds only change when they are named, since nobody knows a newer one."""
-    listed = site.run.spec.shims
-    published = {shim.handler for shim in every_version()} | {shim.handler for shim in select(listed)}
-    movable = tuple(shim for shim in present.shims if words or shim.handler in published)
-    asked = asked_shims(words or sorted({shim.name for shim in movable}), listed) if words or movable else Asked()
-    names = [shim.name for shim in asked.shims]
-    there = {shim.name for shim in present.shims}
-    missing = [name for name in names if name not in there]
-    if missing:
-        raise UsageError(
-            f"there is nothing to upgrade: {', '.join(f'`{name}`' for name in missing)} is not installed",
-            code="NotInstalled",
-            hint=f"`aks-wasm runtime install --shim {missing[0]}` puts it there",
-        )
-    if len(set(names)) < len(names):
-        raise UsageError("an upgrade goes to one version of each shim", hint="give each `--shim` once")
-    if not names:
-        raise UsageError(
-            "there is nothing to upgrade: no published shim is installed",
-            code="NotInstalled",
-            hint="`--shim NAME=PATH` names another build of your own",
-        )
-    handlers = {shim.handler for shim in asked.shims}
-    return Upgrade(asked, tuple(s for s in movable if s.name in names and s.handler not in handlers))
+def _has(present: Present, words: Sequence[str]) -> bool:
+    """Return whether our own installer has one of these; all that it has without words."""
+    names = {word.partition("=")[0].partition("@")[0] for word in words}
+    return any(not words or shim.name in names for shim in present.shims)
 
 
 def _prove(site: Site, shims: tuple[Shim, ...]) -> tuple[Proof, ...]:
@@ -135,15 +106,7 @@ def _prove(site: Site, shims: tuple[Shim, ...]) -> tuple[Proof, ...]:
         ServiceError: A probe failed; the message names the node and why.
     """
     proofs = prove(site.run, installer_trials(site, shims, site.nodes()))
-    failed = [proof for proof in proofs if proof.result != "ok"]
-    if failed:
-        first = failed[0]
-        more = f" ({len(failed)} of {len(proofs)} proofs failed)" if len(failed) > 1 else ""
-        raise ServiceError(
-            f"`{first.shim}` {first.version} does not work on node `{first.node}`: {first.reason}{more}",
-            code=first.code or "ProofFailed",
-            hint="everything is as it was before; `aks-wasm doctor` looks into the node",
-        )
+    require_proofs(proofs)
     return proofs
 
 
@@ -160,7 +123,7 @@ def _take_off(site: Site, old: tuple[Shim, ...]) -> _Off:
     used = {user.runtime_class for user in users}
     gone = tuple(shim for shim in old if shim.runtime_class not in used)
     present = look_at_installer(site.run.connect(), site.run.spec.name)
-    records = _run(site, _off(site, present, gone))
+    records = run_steps(site.run, _off(site, present, gone))
     for shim in old:
         theirs = ", ".join(str(user) for user in users if user.runtime_class == shim.runtime_class)
         if theirs:
@@ -201,19 +164,9 @@ def _back(site: Site, new: tuple[Shim, ...]) -> None:
         return
     try:
         present = look_at_installer(site.run.connect(), site.run.spec.name)
-        _run(site, removal_steps(site, present, new, everything=False))
+        run_steps(site.run, removal_steps(site, present, new, everything=False))
     except AksWasmError as error:
         site.run.emit(Warned(f"the new version could not be taken off again: {error.message}"))
-
-
-def _run(site: Site, steps: list[Step]) -> tuple[StepRecord, ...]:
-    if not steps:
-        return ()
-    plan = Plan(tuple(steps))
-    outcome = run_plan(plan, site.run.step_context())
-    if outcome.error is not None:
-        raise outcome.error
-    return step_records(plan, outcome)
 
 
 def _answer(
