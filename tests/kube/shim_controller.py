@@ -145,8 +145,11 @@ class ShimController:
         job = self._client.get("Job", f"{own}-{name}-install", NAMESPACE)
         if job is None or job["metadata"]["uid"] not in self._running:
             return  # it has failed before, and is not made again
-        self._running.discard(job["metadata"]["uid"])
         fails = "activeDeadlineSeconds" in job["spec"]
+        conditions = job.get("status", {}).get("conditions") or ()
+        if fails and not any(one["type"] == "Failed" for one in conditions):
+            return
+        self._running.discard(job["metadata"]["uid"])
         if not fails:
             self._configured(own, name, self._fitting(node, shim))
         self._client.label("Node", own, {name: "failed" if fails else "provisioned"})
