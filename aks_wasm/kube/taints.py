@@ -29,6 +29,8 @@ _PASSING = frozenset(
     }
 )
 
+_LEAVING = frozenset({"ToBeDeletedByClusterAutoscaler", "node.cloudprovider.kubernetes.io/shutdown"})
+
 
 def lasts(key: str) -> bool:
     """Return whether a taint of this key stays on a node whatever the node's state."""
@@ -42,3 +44,9 @@ def lasting_taints(node: Mapping[str, Any]) -> frozenset[str]:
         for taint in (node.get("spec") or {}).get("taints") or ()
         if lasts(taint["key"])
     )
+
+
+def is_leaving(node: Mapping[str, Any]) -> bool:
+    """Return whether a node is on its way out: taken by the autoscaler, its machine shut down, or deleted."""
+    keys = {str(taint["key"]) for taint in (node.get("spec") or {}).get("taints") or ()}
+    return not keys.isdisjoint(_LEAVING) or node["metadata"].get("deletionTimestamp") is not None

@@ -27,8 +27,9 @@ from aks_wasm.steps.cluster import PutCluster
 from aks_wasm.steps.image import DeliverImage
 from aks_wasm.steps.node_pool import PutNodePool
 from aks_wasm.steps.prerequisite import CreateGroup, RegisterFeature, RegisterProvider
+from aks_wasm.steps.proof import ProveNodes
 from aks_wasm.steps.retire import RetireRuntimes, refuse_leaving
-from aks_wasm.steps.runtime import ApplyRuntimes, ProveNodes, is_asked, unmarked, unproved
+from aks_wasm.steps.runtime import ApplyRuntimes, is_asked, unmarked, unproved
 from aks_wasm.steps.step import Step
 from aks_wasm.steps.wanted import Manifest, Routes, Wanted
 from aks_wasm.steps.workload import WORKLOAD_KINDS, ApplyWorkload, DeleteWorkload

@@ -1,22 +1,21 @@
-"""Wasm runtimes on the nodes: installer and RuntimeClasses, and the proof that each node really runs Wasm."""
+"""Wasm runtimes on the nodes of the Wasm pools: installer and RuntimeClasses, and which nodes have what."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aks_wasm.kube.conditions import wait_for, wait_gone
+from aks_wasm.kube.outages import tolerant
 from aks_wasm.kube.runtime_users import asks, users_of
-from aks_wasm.shims.installer import PROBE_COMPONENT
+from aks_wasm.kube.taints import is_leaving
 from aks_wasm.shims.labels import ASKED_BY, BY_FILE, INSTALLED, READY, SHIMS, ready_label
-from aks_wasm.shims.probe import probe_manifest, proof, proved
+from aks_wasm.shims.probe import proved
 from aks_wasm.shims.runtime_class_manager import is_provisioned
 from aks_wasm.steps.apply import apply_changed
 from aks_wasm.steps.node_pool import route_note
-from aks_wasm.steps.nodes_installed import wait_installed, wait_marked
+from aks_wasm.steps.nodes_installed import wait_installed
 from aks_wasm.steps.privileges import require_privileges
 from aks_wasm.steps.shim_resources import ApplyShimResources
 from aks_wasm.steps.shims import bring_installer
@@ -27,8 +26,6 @@ from aks_wasm.waits import Seen, wait_until
 
 if TYPE_CHECKING:
     from aks_wasm.kube.client import KubeClient
-
-PROBES_AT_ONCE = 8  # nodes
 
 
 def routes_of(context: StepContext, known: Routes) -> Routes:
@@ -83,78 +80,6 @@ class ApplyRuntimes:
         return f"{len(nodes)} {'node' if len(nodes) == 1 else 'nodes'}"
 
 
-@dataclass(frozen=True)
-class ProveNodes:
-    """Run a small Wasm pod through the real handler on every node of the Wasm pools that has not been proved yet."""
-
-    wanted: Wanted
-    known: Routes
-    name: str = "proof"
-    depends_on: tuple[str, ...] = ("runtimes",)
-
-    def describe(self) -> str:
-        """Say what is proved."""
-        return "prove each Wasm node with a probe pod"
-
-    def run(self, context: StepContext) -> str | None:
-        """Probe nodes side by side; note each proof on its node, and see that each node is marked as ready."""
-        client, routes = context.connect(), routes_of(context, self.known)
-        runtimes = self.wanted.runtimes(routes)
-        nodes = wasm_nodes(context, self.wanted, client)
-        by_node: dict[str, list[Runtime]] = {}
-        for runtime, node in unproved(runtimes, nodes):
-            by_node.setdefault(node["metadata"]["name"], []).append(runtime)
-        # One at a time on a node: proofs of several runtimes share one annotation.
-        with ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="probe") as threads:
-            list(threads.map(lambda item: self._prove(context, client, *item), by_node.items()))
-        self._see_marks(context, client, routes, nodes)
-        return f"{len(by_node)} of {len(nodes)} nodes probed" if by_node else "proved before"
-
-    def _prove(self, context: StepContext, client: KubeClient, name: str, runtimes: list[Runtime]) -> None:
-        for runtime in runtimes:
-            image, pull_policy = self.wanted.probe_image(runtime)
-            manifest = probe_manifest(
-                runtime.shim,
-                node=name,
-                runtime_class=runtime.probe_class,
-                image=image,
-                owner=self.wanted.spec.name,
-                pull_policy=pull_policy,
-            )
-            if runtime.managed:
-                manifest["spec"]["tolerations"] = list(self.wanted.tolerations(runtime))
-            pod = manifest["metadata"]
-            if client.delete("Pod", pod["name"], pod["namespace"]):  # left by a run that was cut off
-                wait_gone(client, "Pod", pod["name"], pod["namespace"], context.patience(120))
-            client.apply(manifest)
-            wait_for(client, manifest, context.patience(), partial(_go_on_without_pod, client, manifest, name, runtime))
-            node = client.get("Node", name)
-            if node is not None:
-                client.annotate("Node", name, proof(node, runtime.runtime_class, runtime.shim.version))
-            client.delete("Pod", pod["name"], pod["namespace"])
-
-    def _see_marks(
-        self, context: StepContext, client: KubeClient, routes: Routes, nodes: list[Mapping[str, Any]]
-    ) -> None:
-        """Wait for the labels where the installer sets them by its own probes; set them where none works."""
-        ours = [runtime for runtime in self.wanted.runtimes(routes) if runtime.ours]
-        if not ours:
-            return
-        of_ours = [node for pool in ours[0].pools for node in of_pool(nodes, pool)]
-        if self.wanted.installation(routes) is None:
-            for node in of_ours:
-                missing = {ready_label(r.handler): READY for r in ours if not is_marked(node, r)}
-                if missing:
-                    client.label("Node", node["metadata"]["name"], missing)
-            return
-        of_file = {f"{PROBE_COMPONENT}-{runtime.handler}" for runtime in ours}
-        for manifest in self.wanted.probe_manifests(routes):
-            if manifest["metadata"]["name"] in of_file:  # what others have installed is theirs to wait for
-                wait_for(client, manifest, context.patience())
-        names = [node["metadata"]["name"] for node in of_ours]
-        wait_marked(client, [runtime.handler for runtime in ours], names, context.patience())
-
-
 def wasm_nodes(context: StepContext, wanted: Wanted, client: KubeClient) -> list[Mapping[str, Any]]:
     """Wait until as many nodes of the Wasm pools are ready as there must be; return them.
 
@@ -165,14 +90,14 @@ def wasm_nodes(context: StepContext, wanted: Wanted, client: KubeClient) -> list
 
     def look() -> Seen[list[Mapping[str, Any]]]:
         found: list[Mapping[str, Any]] = [
-            n for n in client.list("Node") if n["metadata"].get("labels", {}).get(POOL_LABEL) in pools
+            node for node in client.list("Node") for pool in pools if of_pool([node], pool)
         ]
         ready = [node for node in found if is_ready(node)]
         short = any(len(of_pool(ready, name)) < count for name, count in pools.items())
         done = len(ready) == len(found) and not short
         return Seen(f"{len(ready)} of {max(len(found), sum(pools.values()))} nodes ready", done=done, value=ready)
 
-    return wait_until(look, what="the Wasm nodes", patience=context.patience()) or []
+    return wait_until(tolerant(look, context.clock), what="the Wasm nodes", patience=context.patience()) or []
 
 
 def installed_on(nodes: list[Mapping[str, Any]]) -> list[str]:
@@ -207,15 +132,6 @@ def _have_managed(context: StepContext, wanted: Wanted, client: KubeClient) -> N
         return tuple(node for node in client.list("Node") if node["metadata"]["name"] in names)
 
     ApplyShimResources(wanted.shims, nodes).run(context)
-
-
-def _go_on_without_pod(client: KubeClient, manifest: Manifest, name: str, runtime: Runtime) -> Seen[dict[str, Any]]:
-    """Probe again when the pod was taken away, unless another run at the same time did so and proved the node."""
-    node = client.get("Node", name)
-    if node is None or proved(node, runtime.runtime_class, runtime.shim.version):
-        return Seen("proved by another run", done=True)
-    client.apply(manifest)
-    return Seen("probing again")
 
 
 def may_install(client: KubeClient, installer: Manifest) -> None:
@@ -261,8 +177,8 @@ def is_marked(node: Mapping[str, Any], runtime: Runtime) -> bool:
 
 
 def of_pool(nodes: list[Mapping[str, Any]], pool: str) -> list[Mapping[str, Any]]:
-    """Return the nodes of a pool."""
-    return [node for node in nodes if node["metadata"].get("labels", {}).get(POOL_LABEL) == pool]
+    """Return the nodes of a pool that are to stay: nothing comes onto one that is being taken away."""
+    return [n for n in nodes if n["metadata"].get("labels", {}).get(POOL_LABEL) == pool and not is_leaving(n)]
 
 
 def is_ready(node: Mapping[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aks_wasm.errors import Refused
 from aks_wasm.events import Warned
 from aks_wasm.kube.conditions import wait_gone
+from aks_wasm.kube.notes import annotate_node
 from aks_wasm.kube.runtime_users import User, running, users_of
 from aks_wasm.kube.workloads import owned_by
 from aks_wasm.shims.installer import INSTALLER, PROBE_COMPONENT
@@ -67,8 +68,8 @@ class WithdrawClasses:
             client.delete("DaemonSet", name, SYSTEM_NAMESPACE)
             _wait_for_no_pods(context, client, f"{owned_by(owner)},{NAME}={name}", f"the probes of `{handler}`")
         for node in client.list("Node"):
-            if (change := forgotten(node, self.handlers)) is not None:
-                client.annotate("Node", node["metadata"]["name"], change)
+            if forgotten(node, self.handlers) is not None:
+                annotate_node(client, node["metadata"]["name"], lambda live: forgotten(live, self.handlers))
         return None
 
 

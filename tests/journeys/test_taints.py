@@ -128,3 +128,15 @@ def test_a_spot_pool_needs_nothing_in_the_file(tool: Tool) -> None:
     spot = fields_of(ROUTE, "nodePools.0.spot=true")
     assert all(w["ready"] for w in tool.up(*spot)["workloads"])
     assert tool.up(*spot)["steps"] == []
+
+
+def test_a_node_that_somebody_has_cordoned_is_proved_and_left_cordoned(tool: Tool) -> None:
+    tool.up(*fields_of(ROUTE))
+    with connected(tool) as client:
+        (node,) = client.list("Node", labels="kubernetes.azure.com/agentpool=wasm")
+        name = node["metadata"]["name"]
+        client.merge("Node", name, {"spec": {"unschedulable": True}})
+        client.annotate("Node", name, {"aks-wasm.dev/proof": None})
+        assert states(tool.up("--timeout", "60s", *fields_of(ROUTE)))["proof"] == "done"
+        assert (client.get("Node", name) or {})["spec"]["unschedulable"] is True
+    assert tool.up(*fields_of(ROUTE))["steps"] == []
