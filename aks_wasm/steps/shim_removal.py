@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from aks_wasm.errors import Refused
 from aks_wasm.kube.conditions import wait_gone
 from aks_wasm.kube.outages import tolerant
-from aks_wasm.shims.runtime_class_manager import FAILED
+from aks_wasm.shims.runtime_class_manager import FAILED, is_provisioned
 from aks_wasm.steps.shim_controller import named_nodes, our_shims
-from aks_wasm.steps.shim_jobs import delete_job, failed_nodes, has_failed, has_tried, job_failure, jobs_of, shim_label
+from aks_wasm.steps.shim_jobs import delete_job, has_failed, has_tried, job_failure, jobs_of, shim_label
 from aks_wasm.steps.step import StepContext
 from aks_wasm.waits import Patience, Seen, wait_until
 
@@ -65,7 +65,7 @@ def remove_shim(client: KubeClient, shim: Manifest, patience: Patience) -> None:
     _refuse_to_forget(client, shim)
     for job in jobs_of(client, name, "uninstall").values():
         delete_job(client, job, patience)
-    never = set(failed_nodes(client, name, client.list("Node")))
+    unsure = {str(node["metadata"]["name"]) for node in client.list("Node") if not is_provisioned(node, name)}
     class_name = str((shim["spec"].get("runtimeClass") or {}).get("name"))
     owned_by = ((client.get("RuntimeClass", class_name) or {}).get("metadata") or {}).get("ownerReferences") or ()
     client.delete("Shim", name)
@@ -77,7 +77,7 @@ def remove_shim(client: KubeClient, shim: Manifest, patience: Patience) -> None:
         nodes = {str(node["metadata"]["name"]): node for node in client.list("Node")}
         marked = [node for node, live in nodes.items() if shim_label(live, name)]
         jobs = jobs_of(client, name, "uninstall") if marked else {}
-        given_up = {node for node in never.intersection(marked) if node not in jobs or has_tried(jobs[node])}
+        given_up = {node for node in unsure.intersection(marked) if node not in jobs or has_tried(jobs[node])}
         for node in given_up:  # it was not there to be uninstalled
             if node in jobs:
                 delete_job(client, jobs[node], patience)

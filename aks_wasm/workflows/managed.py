@@ -46,6 +46,9 @@ def check_installers(run: Run, wanted: Wanted, observed: Observed, live: LiveObj
     if run.provider.info.images == "none":
         what = "nodes pull its probes from a registry, and none is known"
         problems.append(Problem("installer.kind", what, "set `registry.login` in the file or AKS_WASM_REGISTRY"))
+    if not live.reachable and not run.provider.info.keeps_on_failure:
+        what = "`runtime-class-manager` must be there before it is asked, and an `up` that fails leaves nothing here"
+        problems.append(Problem("installer.kind", what, "leave it out: the installer `daemonset` needs nothing"))
     if problems:
         raise SpecInvalid(None, problems)
     _refuse_new_images(run, observed)

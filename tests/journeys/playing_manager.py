@@ -96,15 +96,20 @@ class Manager:
         self.client.annotate("Node", node, {HANDLERS_ANNOTATION: json.dumps(found)})
 
 
-@contextmanager
-def playing_manager(emulator: RunningEmulator, folder: Path, kubeconfig: str) -> Iterator[Manager]:
-    """Have it at work on a cluster."""
+def pushed_image(emulator: RunningEmulator, folder: Path) -> str:
+    """Push a Spin service to the emulator's registry as somebody else would; return its name."""
     registry = emulator.environment["AKS_WASM_REGISTRY"]
     archive = package(content_of(HELLO / "service" / "spin.toml"), repository=f"{registry}/rcm", folder=folder / "rcm")
     push(archive, credentials=Credentials(), verify=str(emulator.ca_file), patience=PATIENCE)
-    manager = Manager(kubeconfig)
+    return archive.name
+
+
+@contextmanager
+def playing_manager(emulator: RunningEmulator, folder: Path, kubeconfig: str) -> Iterator[Manager]:
+    """Have it at work on a cluster."""
+    image, manager = pushed_image(emulator, folder), Manager(kubeconfig)
     try:
-        manager.start(archive.name)
+        manager.start(image)
         yield manager
     finally:
         manager.stop()

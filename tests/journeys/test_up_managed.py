@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from aks_wasm.kube.client import KubeClient
 from tests.journeys.conftest import Tool, fetch, fields_of, states
 from tests.journeys.playing_manager import Manager, playing_manager
+from tests.kube.shim_controller import definition
 
 OLD = fields_of("cluster.kubernetesVersion=1.34")  # nodes of Ubuntu 22.04
 MANAGED = fields_of("installer.kind=runtime-class-manager", "nodePools.0.route=shim")
@@ -89,6 +92,27 @@ def test_nothing_is_made_where_containerd_would_drop_its_block(tool: Tool) -> No
     assert (error["code"], "`wasm`" in error["message"]) == ("BlockDropped", True)
     assert "installer.kind: daemonset" in error["hint"]
     assert tool.writes(since) == []
+
+
+def test_an_older_definition_is_told_before_anything_is_written(tool: Tool) -> None:
+    error_of(tool, *FILE, code=7)
+    older = definition()
+    fetch = older["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    del fetch["fetchStrategy"]["properties"]["platforms"]
+    client = KubeClient.from_kubeconfig(tool("kubeconfig").stdout)
+    client.apply(older)
+    client.close()
+    since = tool.mark()
+    for verb in ("up", "plan"):
+        assert error_of(tool, *FILE, code=7, verb=verb)["code"] == "RuntimeClassManagerUnfit"
+    assert tool.writes(since) == []
+
+
+def test_where_a_failed_run_leaves_no_cluster_it_is_not_asked(tool: Tool) -> None:
+    tool.target = "local"
+    error = error_of(tool, *MANAGED, code=2)
+    assert "installer.kind" in error["message"]
+    assert json.loads(tool("status", *MANAGED, "-o", "json").stdout)["cluster"]["state"] == "absent"
 
 
 def test_two_installers_do_not_meet(tool: Tool) -> None:

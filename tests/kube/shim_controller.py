@@ -76,6 +76,7 @@ class ShimController:
         self._configured = configured
         self._job_failed = job_failed
         self.failing: set[str] = set()  # nodes
+        self.stuck: set[str] = set()  # nodes that nothing is taken off any more
         self.refused = "nothing"  # what is in the address of a shim that no node can have
         self.asleep = False
         self._running: set[str] = set()  # Jobs
@@ -161,7 +162,7 @@ class ShimController:
             if not marked:
                 continue
             # An old Job of the same name makes applying it do nothing, and nothing takes the label off again.
-            had = marked == "provisioned"
+            had = marked == "provisioned" and node["metadata"]["name"] not in self.stuck
             self._label(node, name, "uninstall")
             if self._job(node, name, "uninstall", fails=not had) and had:
                 self._configured(str(node["metadata"]["name"]), name, None)

@@ -148,6 +148,53 @@ def test_a_node_on_which_its_job_failed_is_named(cluster: Cluster) -> None:
     assert f"--namespace {NAMESPACE}" in (failed.value.hint or "")
 
 
+def test_a_failure_that_its_label_no_longer_tells_is_read_off_its_job(cluster: Cluster) -> None:
+    cluster.controller.failing.add("wasm-2")
+    with pytest.raises(ServiceError):
+        cluster.apply()
+    for _ in range(3):
+        cluster.controller.look()
+    assert cluster.labels() == [None, "provisioned", "pending"]
+    with pytest.raises(ServiceError, match="could not install `spin-v2` on node `wasm-2`"):
+        cluster.apply()
+
+
+def test_the_next_run_has_it_installed_where_it_failed(cluster: Cluster) -> None:
+    cluster.controller.failing.add("wasm-2")
+    with pytest.raises(ServiceError):
+        cluster.apply()
+    cluster.controller.failing.clear()
+    assert cluster.apply() == "1 of 1 changed"
+    assert cluster.labels() == [None, "provisioned", "provisioned"]
+
+
+def test_what_was_never_installed_on_a_node_is_let_go_there(cluster: Cluster) -> None:
+    cluster.controller.failing.add("wasm-2")
+    with pytest.raises(ServiceError):
+        cluster.apply()
+    assert cluster.remove() == "1 removed"
+    assert cluster.labels() == [None, None, None]
+
+
+def test_a_node_that_had_it_and_cannot_be_cleaned_is_told(cluster: Cluster) -> None:
+    cluster.apply()
+    cluster.controller.stuck.add("wasm-1")
+    with pytest.raises(ServiceError, match="could not uninstall `spin-v2` on node `wasm-1`"):
+        cluster.remove()
+
+
+def test_a_definition_of_an_older_version_is_told_before_anything_is_applied(cluster: Cluster) -> None:
+    older = definition()
+    fields = older["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    del fields["fetchStrategy"]["properties"]["platforms"]
+    cluster.client.apply(older)
+    before = cluster.writes()
+    with pytest.raises(Refused, match="is not that of runtime-class-manager") as refused:
+        cluster.apply()
+    assert "helm show crds" in (refused.value.hint or "")
+    assert cluster.writes() == before
+
+
 def test_a_node_that_is_said_to_be_done_and_has_no_such_runtime_is_told(cluster: Cluster) -> None:
     cluster.effective = False
     with pytest.raises(ServiceError, match="containerd of nodes `wasm-1`, `wasm-2` has no runtime `spin-v2`") as failed:

@@ -8,8 +8,18 @@ import pytest
 from aks_wasm.errors import Refused
 from aks_wasm.shims.catalogue import Platform, select
 from aks_wasm.shims.node_report import NodeReport
-from aks_wasm.shims.runtime_class_manager import not_in_effect, shim_name, shim_problems, shim_resource, why_dropped
+from aks_wasm.shims.runtime_class_manager import (
+    installs_alike,
+    not_in_effect,
+    shim_name,
+    shim_of,
+    shim_problems,
+    shim_resource,
+    why_dropped,
+    why_unfit,
+)
 from aks_wasm.steps.shim_controller import refuse_in_vain
+from tests.kube.shim_controller import definition
 
 SPIN, WASMTIME = select(("spin", "wasmtime"))
 AZURE = "azure:///subscriptions/1/resourceGroups/mc/providers/Microsoft.Compute/virtualMachineScaleSets/x/1"
@@ -78,6 +88,42 @@ def test_two_versions_of_a_shim_and_what_is_no_archive_at_an_address_are_refused
     assert "no public address" in shim_problems((local,))[0].message
     with pytest.raises(Refused, match="can't install what is asked for"):
         refuse_in_vain((SPIN, older), ())
+
+
+def test_a_shim_is_known_again_by_its_resource() -> None:
+    for shim in (SPIN, WASMTIME, select(("spin@v0.24.0",))[0]):
+        assert shim_of(shim_resource(shim, owner="demo")) == replace(shim, pinned=True)
+
+
+def test_a_shim_of_others_is_known_by_what_it_fetches_or_by_its_binary() -> None:
+    live = shim_resource(SPIN, owner="demo")
+    live["metadata"]["annotations"] = {}
+    del live["spec"]["fetchStrategy"]["platforms"][1]
+    live["spec"]["runtimeClass"]["name"] = "wasmtime-spin-v2"
+    assert (shim_of(live).name, shim_of(live).version) == ("spin", SPIN.version)
+    live["spec"]["fetchStrategy"]["platforms"][0] |= {"location": "https://mirror.test/spin.tar.gz", "arch": "x86_64"}
+    found = shim_of(live)
+    assert (found.name, found.version, found.probe, found.platforms[0].arch) == ("spin", "", SPIN.probe, "amd64")
+    live["metadata"]["name"] = "own-v1"
+    live["spec"]["fetchStrategy"] = {"anonHttp": {"location": "https://mirror.test/own.tar.gz"}}
+    assert (shim_of(live).name, shim_of(live).version, shim_of(live).platforms) == ("own-v1", "", ())
+
+
+def test_labels_alone_are_no_reason_to_install_anew() -> None:
+    live, wanted = shim_resource(SPIN, owner="demo"), shim_resource(SPIN, owner="other")
+    assert installs_alike(live, wanted)
+    assert not installs_alike(live, shim_resource(select(("spin@v0.24.0",))[0], owner="demo"))
+
+
+def test_definitions_that_our_shims_do_not_fit_are_told() -> None:
+    fit = definition()
+    assert why_unfit(fit) is None
+    (version,) = fit["spec"]["versions"]
+    fields = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["fetchStrategy"]
+    del fields["properties"]["platforms"]
+    assert why_unfit(fit) == "it knows no `fetchStrategy.platforms`, as before v0.2.0"
+    version["name"] = "v1beta1"
+    assert why_unfit(fit) == "it serves v1beta1, not `v1alpha1`"
 
 
 def test_a_kubelet_that_lists_no_handlers_says_nothing() -> None:
