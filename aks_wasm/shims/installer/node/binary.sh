@@ -84,15 +84,35 @@ unwanted() {
     done
 }
 
-# prune: removes what is not wanted, except what still runs; $leaving has those
+# prune: removes what is not wanted, except what still runs; $leaving has those, $work/running who runs what
 prune() {
     # shellcheck disable=SC2012
-    ls -l "$root"/proc/[0-9]*/exe 2>/dev/null | sed -n 's/.* -> //p' >"$work/running" || true
+    ls -l "$root"/proc/[0-9]*/exe 2>/dev/null |
+        sed -n 's,.*/proc/\([0-9]*\)/exe -> \(.*\)$,\1 \2,p' | sed 's/ (deleted)$//' >"$work/running" || true
     leaving=
     for path in $(unwanted); do
-        if grep -qE "^$path( \(deleted\))?\$" "$work/running"; then leaving="$leaving $path"; continue; fi
+        if grep -q " $path\$" "$work/running"; then leaving="$leaving $path"; continue; fi
         rm -f "$root$path" "$root$path.sha256"
         path=${path#"$opt/"}
         (cd "$root$opt" && rmdir -p "${path%/*}") 2>/dev/null || true
     done
+    [ -s "$work/wanted" ] || rmdir "$root$opt" 2>/dev/null || true
+}
+
+# still_used: who runs what is to go, in words; a pod's name is on the container that its shim was started for
+still_used() {
+    for path in $leaving; do
+        sed -n "s,^\([0-9]*\) $path\$,\1,p" "$work/running" | while read -r pid; do
+            id=$(tr '\000' '\n' <"$root/proc/$pid/cmdline" 2>/dev/null | sed -n '/^-id$/ { n; p; }')
+            pod=
+            if [ -n "$id" ]; then pod=$(ctr_k8s containers info "$id" 2>/dev/null | pod_in); fi
+            echo "${path#"$opt/"} is still run by ${pod:-process $pid}"
+        done | sort -u
+    done | paste -s -d ';' - | sed 's/;/; /g'
+}
+
+# pod_in: `pod NAMESPACE/NAME` by the labels in a container's JSON
+pod_in() {
+    tr ',{}' '\n\n\n' | sed -n 's/.*"io\.kubernetes\.pod\.\(name\|namespace\)": *"\([^"]*\)".*/\1 \2/p' | sort -u |
+        awk '{ its[$1] = $2 } END { if (its["name"] != "") print "pod " its["namespace"] "/" its["name"] }'
 }

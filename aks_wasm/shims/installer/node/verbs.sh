@@ -28,10 +28,11 @@ install() {
 
 # leave: nothing of ours stays on the node but what still runs
 leave() {
+    left=$(still_used)
     work=$run
     label '' || true
     rm -rf "$root$opt/.work" "$state"
-    rmdir "$root$opt" 2>/dev/null || [ -z "$leaving" ] || say "still in use, and left:$leaving"
+    rmdir "$root$opt" 2>/dev/null || [ -z "$left" ] || say "left until nothing runs it: $left"
 }
 
 check() {
@@ -53,6 +54,7 @@ keep() {
     said='' quick=100
     while :; do
         read_list "$folder/shims.tsv"
+        prune
         inspect
         error=
         if [ -n "$problem" ]; then
@@ -62,13 +64,17 @@ keep() {
             # shellcheck disable=SC2094
             (install "$folder/shims.tsv") 2>"$work/errors" || error=$(sed -n 's/^aks-wasm: error: //p' "$work/errors" | tail -n 1)
             cat "$work/errors" >&2
+            prune
             inspect
         fi
-        if [ -z "$problem" ]; then : >"$run/healthy"; else rm -f "$run/healthy"; fi
+        pause=30
+        # The installer is to go where nothing is wanted any more: not before the last binary could.
+        if [ ! -s "$work/wanted" ] && [ -n "$leaving" ]; then
+            error=${error:-"StillUsed: $(still_used)"} pause=2
+        fi
+        if [ -z "$problem$error" ]; then : >"$run/healthy"; else rm -f "$run/healthy"; fi
         line=$(report "$error")
         if [ "$line" != "$said" ]; then said=$line quick=100; echo "$line"; fi
-        prune
-        pause=30
         # Labels follow the probes soon after a change, later with the rest.
         until label "$sound" || [ $quick = 0 ] || [ $pause = 0 ]; do
             quick=$((quick - 1)) pause=$((pause - 2))

@@ -17,8 +17,9 @@ import struct
 import subprocess
 import sys
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -133,6 +134,15 @@ class Node:
         folder = self.root / "etc/containerd/conf.d"
         folder.mkdir()
         return folder
+
+    def runs(self, pid: int, sandbox: str = "") -> Callable[[], None]:
+        """Have a process that runs the binary, for a pod's sandbox or on its own; return what ends it."""
+        process = self.root / f"proc/{pid}"
+        process.mkdir(parents=True)
+        (process / "exe").symlink_to(f"/opt/aks-wasm/test/v1/{BINARY}")
+        words = [BINARY, "-namespace", "k8s.io", "-id", sandbox] if sandbox else [BINARY]
+        (process / "cmdline").write_bytes(b"".join(word.encode() + b"\0" for word in words))
+        return partial(shutil.rmtree, process)
 
     def wants(self, *lines: str) -> None:
         (self.folder / "shims.tsv").write_text("".join(f"{line}\n" for line in lines))

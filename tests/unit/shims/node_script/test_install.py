@@ -124,13 +124,11 @@ def test_what_is_no_longer_in_the_list_goes(node: Node) -> None:
 
 def test_a_program_that_still_runs_stays_until_it_does_not(node: Node) -> None:
     assert node.run("install", node.line(elf())).returncode == 0
-    running = node.root / "proc/41"
-    running.mkdir(parents=True)
-    (running / "exe").symlink_to(f"/opt/aks-wasm/test/v1/{BINARY}")
-    assert "still in use" in node.run("remove").stderr
+    end = node.runs(41)
+    assert "left until nothing runs it: test/v1/" in node.run("remove").stderr
     assert node.binary().exists()
     assert node.config.read_text() == AKS_2404
-    shutil.rmtree(running)
+    end()
     assert node.run("remove").returncode == 0
     assert not (node.root / "opt/aks-wasm").exists()
 

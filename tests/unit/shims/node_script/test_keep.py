@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.unit.shims.node_script.machines import NODE, SHELL, Node, elf, error_of
+from tests.unit.shims.node_script.machines import BINARY, NODE, SHELL, Node, elf, error_of
 
 SECONDS = 60  # only a run that fails takes them
 
@@ -78,6 +78,37 @@ def test_a_node_that_cannot_be_mended_says_why(node: Node) -> None:
         told = line()
     assert (told["healthy"], told["shims"][0]["ok"]) == (False, False)
     assert told["error"] == "NotFound: file:///download-test-v1 is not on this node"
+
+
+def test_an_emptied_list_is_done_when_nothing_runs_any_more_and_says_who_still_does(node: Node) -> None:
+    healthy = node.root / "run/aks-wasm/healthy"
+    assert node.run("install", node.line(elf())).returncode == 0
+    end_pod, end_other = node.runs(41, "sandbox-1"), node.runs(42)
+    node.wants("")
+    assert node.run("install").returncode == 0
+    with keeping(node) as line:
+        told = line()
+        place = f"test/v1/{BINARY} is still run by"
+        assert (told["healthy"], told["error"]) == (False, f"StillUsed: {place} pod shop/web-1; {place} process 42")
+        end_pod()
+        assert line()["error"] == f"StillUsed: {place} process 42"
+        assert not healthy.exists()
+        end_other()
+        assert line()["healthy"] is True
+        eventually(healthy.exists)
+        assert not (node.root / "opt/aks-wasm").exists()
+
+
+def test_what_still_runs_of_an_older_version_holds_up_nothing(node: Node) -> None:
+    assert node.run("install", node.line(elf())).returncode == 0
+    end = node.runs(41)
+    node.wants(node.line(elf(tail=b"2"), "test-v2", "v2"))
+    assert node.run("install").returncode == 0
+    with keeping(node) as line:
+        assert line()["healthy"] is True
+        assert node.binary().exists()
+        end()
+        eventually(lambda: not node.binary().exists())
 
 
 def test_labels_follow_the_probes_of_this_node(node: Node) -> None:

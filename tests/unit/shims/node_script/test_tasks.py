@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -42,6 +43,7 @@ class Node:
     folder: Path
     wasm: subprocess.Popen[bytes]
     runc: subprocess.Popen[bytes]
+    container: int = 0
 
     def run(self, release: str, script: str) -> str:
         part = files("aks_wasm.shims.installer.node").joinpath("tasks.sh").read_text(encoding="utf-8")
@@ -49,8 +51,14 @@ class Node:
         ctr.write_text(CTR)
         ctr.chmod(0o755)
         major, _, minor = release.partition(".")
-        own = {"major": major, "minor": minor, "ctr": str(ctr), "work": str(self.folder)}
-        ids = {"WASM": str(self.wasm.pid), "RUNC": str(self.runc.pid)}
+        own = {
+            "major": major,
+            "minor": minor,
+            "ctr": str(ctr),
+            "work": str(self.folder),
+            "opt": str(self.folder / "opt"),
+        }
+        ids = {"WASM": str(self.container or self.wasm.pid), "RUNC": str(self.runc.pid)}
         ran = subprocess.run(
             ["dash", "-c", f"{PRELUDE}{part}\n{script}"],
             env={**os.environ, **own, **ids},
@@ -69,7 +77,7 @@ class Node:
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[Node]:
     processes = [subprocess.Popen(["sleep", "60"]) for _ in range(2)]
-    yield Node(tmp_path, *processes)
+    yield Node(tmp_path, processes[0], processes[1])
     for process in processes:
         process.kill()
         process.wait()
@@ -103,3 +111,42 @@ def test_a_process_that_has_got_the_number_since_is_left_alone(node: Node) -> No
     other = f'echo "wasm {node.wasm.pid} 1" >"$work/mute"; touch "$ctr.lost"'
     node.run("1.7", f"{other}; end_lost_tasks")
     assert node.wasm.poll() is None
+
+
+@pytest.fixture
+def shim(node: Node) -> Iterator[subprocess.Popen[str]]:
+    """A shim of ours, a program below $opt, that has started the Wasm container, and a helper that is its own."""
+    program = node.folder / "opt/wasm/v1/containerd-shim-wasm-v1"
+    program.parent.mkdir(parents=True)
+    shutil.copy(shutil.which("dash") or "", program)
+    words = "sleep 60 & echo $!; (read never) & read never"
+    process = subprocess.Popen([program, "-c", words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    node.container = int(process.stdout.readline())
+    yield process
+    process.communicate()
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(node.container, signal.SIGKILL)
+
+
+def test_a_shim_that_containerd_has_given_up_ends_with_its_last_container(
+    node: Node, shim: subprocess.Popen[str]
+) -> None:
+    node.run("1.7", 'hold_tasks; touch "$ctr.lost"; end_lost_tasks')
+    assert shim.wait(5) == -signal.SIGKILL
+
+
+def test_a_shim_of_which_containerd_knows_a_task_lives(node: Node, shim: subprocess.Popen[str]) -> None:
+    node.run("1.7", 'hold_tasks; end_lost_tasks; end_empty "$(cut -d " " -f 4 "$work/mute" | head -n 1)" any')
+    assert shim.poll() is None
+
+
+def test_a_shim_with_a_container_that_nobody_lists_lives(node: Node, shim: subprocess.Popen[str]) -> None:
+    other = 'sed -i "s/^wasm [0-9]* /wasm 1 /" "$work/mute"; touch "$ctr.lost"'
+    node.run("1.7", f"hold_tasks; {other}; end_lost_tasks")
+    assert shim.poll() is None
+
+
+def test_a_shim_that_is_not_ours_lives(node: Node, shim: subprocess.Popen[str]) -> None:
+    node.run("1.7", 'opt=/elsewhere; hold_tasks; touch "$ctr.lost"; end_lost_tasks')
+    assert shim.poll() is None
