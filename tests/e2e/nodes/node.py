@@ -138,6 +138,11 @@ class Node:
         """Return state and process of a container that was started."""
         return self.cri("state", name).out.strip()
 
+    def run_by(self, place: str) -> str:
+        """Return the command lines of the processes whose program is below a folder."""
+        listed = f"ls -l /proc/[0-9]*/exe 2>/dev/null | sed -n 's,.*/proc/\\([0-9]*\\)/exe -> {place}.*,\\1,p'"
+        return self.sh(f"for pid in $({listed}); do ps -o pid=,ppid=,args= -p $pid; cat /proc/$pid/cgroup; done")
+
     def containerd(self) -> str:
         """Return what tells one run of containerd from the next."""
         return self.sh("systemctl show -p MainPID,ActiveState containerd | sort").replace("\n", " ").strip()

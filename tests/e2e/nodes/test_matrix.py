@@ -139,8 +139,11 @@ def upgraded(node: Node) -> None:
     assert stays.code == 0, stays
     assert node.script("install", *both).code == 0
     # containerd 1.7 gives up shims that list no processes; before it none is asked, from 2.2 on it is prevented.
-    if not node.report()["containerd"].startswith("1.7."):
+    if node.report()["containerd"].startswith("1.7."):
+        assert node.run_by("/opt/aks-wasm/") == ""
+    else:
         assert node.state("stays") == stays.out.strip()
+        assert node.run_by("/opt/aks-wasm/test/v1/") != ""
     assert node.cri("end", "stays").code == 0
     assert node.wasm(V2) == "ok"
     assert node.script("install", both[1]).code == 0
