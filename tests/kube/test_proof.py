@@ -60,7 +60,7 @@ class Pool:
 
         def change(store: Store) -> None:
             for pod in store.list("pods", "aks-wasm-system"):
-                if pod["metadata"]["annotations"]["aks-wasm.dev/node"].startswith(self.name):
+                if pod["metadata"].get("annotations", {}).get("aks-wasm.dev/node", "").startswith(self.name):
                     self.probes += pod.get("status", {}).get("phase") != "Succeeded"
                     name = pod["metadata"]["name"]
                     store.mutate(
