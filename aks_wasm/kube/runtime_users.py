@@ -24,10 +24,13 @@ class User:
 
     Attributes:
         kind: `Pod`, or one of TEMPLATED.
+        runtime_class: The one that was asked about.
         runs: Whether it is a pod that has not ended.
         owner: The cluster's name in our marks, None when it is not ours.
         controlled: Whether something else made it, as a Deployment makes pods.
         ends: Whether it is being deleted.
+        through: The RuntimeClass that it names, where that is another one with the same handler; else None.
+        node: Where a pod is; None before it is anywhere.
     """
 
     kind: str
@@ -38,22 +41,31 @@ class User:
     owner: str | None
     controlled: bool = False
     ends: bool = False
+    through: str | None = None
+    node: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.kind.lower()}/{self.name}" + (f" in {self.namespace}" if self.namespace != "default" else "")
+        place = f" in {self.namespace}" if self.namespace != "default" else ""
+        by = f" through RuntimeClass {self.through}" if self.through else ""
+        return f"{self.kind.lower()}/{self.name}{place}{by}"
 
 
 def users_of(client: KubeClient, runtime_classes: Iterable[str]) -> tuple[User, ...]:
-    """Return every workload and pod of the cluster that asks for one of these, our own probes apart."""
+    """Return every workload and pod of the cluster that asks for one of these, our own probes apart.
+
+    Ours are named as their handlers: whoever asks for that handler by a RuntimeClass of another name is one too.
+    """
     asked = frozenset(runtime_classes)
-    kinds = (*TEMPLATED, "Pod")
+    kinds = (*TEMPLATED, "Pod", "RuntimeClass")
     with ThreadPoolExecutor(len(kinds), thread_name_prefix="users") as threads:
         listed = dict(zip(kinds, threads.map(client.list, kinds), strict=True))
+    meant = {str(live["metadata"]["name"]): str(live.get("handler")) for live in listed.pop("RuntimeClass")}
+    meant = {name: handler for name, handler in meant.items() if handler in asked} | {name: name for name in asked}
     return tuple(
-        _user(kind, thing)
+        _user(kind, thing, meant)
         for kind, things in listed.items()
         for thing in things
-        if _pod_spec(kind, thing).get("runtimeClassName") in asked and not _is_probe(thing)
+        if _pod_spec(kind, thing).get("runtimeClassName") in meant and not _is_probe(thing)
     )
 
 
@@ -67,17 +79,20 @@ def asks(user: User) -> bool:
     return user.runs or user.kind in _MAKE_PODS_AGAIN
 
 
-def _user(kind: str, thing: Mapping[str, Any]) -> User:
+def _user(kind: str, thing: Mapping[str, Any], meant: Mapping[str, str]) -> User:
     labels = thing["metadata"].get("labels") or {}
+    named = str(_pod_spec(kind, thing)["runtimeClassName"])
     return User(
         kind=kind,
         namespace=str(thing["metadata"].get("namespace", "")),
         name=str(thing["metadata"]["name"]),
-        runtime_class=str(_pod_spec(kind, thing)["runtimeClassName"]),
+        runtime_class=meant[named],
         runs=kind == "Pod" and thing.get("status", {}).get("phase") not in _ENDED,
         owner=labels.get(PART_OF) if labels.get(MANAGED_BY) == MANAGER else None,
         controlled=bool(thing["metadata"].get("ownerReferences")),
         ends=thing["metadata"].get("deletionTimestamp") is not None,
+        through=named if named != meant[named] else None,
+        node=thing["spec"].get("nodeName") if kind == "Pod" else None,
     )
 
 

@@ -73,8 +73,8 @@ class MoveWorkloads:
 
 
 def moves(user: User, owner: str, everybody: bool) -> bool:  # noqa: FBT001 - reads as it is asked
-    """Return whether a user is one to move: ours, or anybody's when asked so."""
-    return user.kind in MOVABLE and not user.controlled and (everybody or user.owner == owner)
+    """Return whether a user is one to move: ours, or anybody's when asked so; a RuntimeClass of its own it keeps."""
+    return user.through is None and user.kind in MOVABLE and not user.controlled and (everybody or user.owner == owner)
 
 
 def set_class(client: KubeClient, user: User, runtime_class: str) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from aks_wasm.errors import AksWasmError, ServiceError
 from aks_wasm.kube.outages import tolerant
-from aks_wasm.shims.installer import CONTENT_ANNOTATION, INSTALLER, Installation
+from aks_wasm.shims.installer import CONTENT_ANNOTATION, INSTALLER, KEEPER, Installation
 from aks_wasm.shims.labels import COMPONENT, READY, SYSTEM_NAMESPACE, ready_label
-from aks_wasm.shims.node_report import NodeError, last_error
+from aks_wasm.shims.node_report import NodeError, last_error, last_report
 from aks_wasm.waits import Patience, Seen, wait_until
 
 if TYPE_CHECKING:
@@ -52,15 +52,16 @@ def wait_installed(client: KubeClient, installation: Installation, nodes: Collec
             for pod in client.list("Pod", namespace=SYSTEM_NAMESPACE, labels=f"{COMPONENT}={INSTALLER}")
             if (pod["metadata"].get("annotations") or {}).get(CONTENT_ANNOTATION) == content
         }
-        waiting = {}
+        waiting: dict[str, Pod | None] = {}
         for node in _still_there(client, nodes):
             pod = pods.get(node)
             if pod is not None:
                 _give_up(client, node, pod)
             if pod is None or not _is_ready(pod):
-                waiting[node] = _state(pod)
+                waiting[node] = pod
         done = len(nodes) - len(waiting)
-        return Seen(f"{done} of {len(nodes)} nodes installed{_told(waiting)}", done=not waiting)
+        states = {node: _state(client, waiting[node]) for node in sorted(waiting)[:_NAMED]}
+        return Seen(f"{done} of {len(nodes)} nodes installed{_told(states, len(waiting))}", done=not waiting)
 
     wait_until(tolerant(look, patience.clock), what="the installer", patience=patience, hint=_HINT)
 
@@ -81,7 +82,7 @@ def wait_marked(client: KubeClient, handlers: Iterable[str], nodes: Collection[s
             if name in nodes and missing:
                 lacking[name] = f"no proof of {', '.join(missing)}"
         done = len(nodes) - len(lacking)
-        return Seen(f"{done} of {len(nodes)} nodes proved{_told(lacking)}", done=not lacking)
+        return Seen(f"{done} of {len(nodes)} nodes proved{_told(lacking, len(lacking))}", done=not lacking)
 
     wait_until(tolerant(look, patience.clock), what="the proof of the nodes", patience=patience, hint=_HINT)
 
@@ -138,7 +139,7 @@ def _is_ready(pod: Pod) -> bool:
     )
 
 
-def _state(pod: Pod | None) -> str:
+def _state(client: KubeClient, pod: Pod | None) -> str:
     if pod is None:
         return "no installer yet"
     for status in _statuses(pod):
@@ -148,7 +149,18 @@ def _state(pod: Pod | None) -> str:
         waiting = (status.get("state") or {}).get("waiting") or {}
         if waiting.get("reason") not in (None, "PodInitializing"):
             return f"{waiting['reason']} {waiting.get('message', '')}".strip()
-    return "at work"
+    return _said(client, pod) or "at work"
+
+
+def _said(client: KubeClient, pod: Pod) -> str | None:
+    """Return what the installer says is wrong with its node, for example who still runs what is to go."""
+    if not any(s["name"] == KEEPER and "running" in (s.get("state") or {}) for s in _statuses(pod)):
+        return None
+    try:
+        report = last_report(client.logs(SYSTEM_NAMESPACE, pod["metadata"]["name"], KEEPER, tail=_LOG_LINES))
+    except AksWasmError:
+        return None
+    return report.error if report else None
 
 
 def _statuses(pod: Pod) -> list[Mapping[str, Any]]:
@@ -156,7 +168,7 @@ def _statuses(pod: Pod) -> list[Mapping[str, Any]]:
     return [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
 
 
-def _told(states: Mapping[str, str]) -> str:
+def _told(states: Mapping[str, str], count: int) -> str:
     shown = [f"`{node}` {state}" for node, state in sorted(states.items())[:_NAMED]]
-    more = [f"{len(states) - _NAMED} more"] if len(states) > _NAMED else []
+    more = [f"{count - _NAMED} more"] if count > _NAMED else []
     return f": {'; '.join([*shown, *more])}" if states else ""

@@ -15,6 +15,7 @@ from aks_wasm.shims.labels import SYSTEM_NAMESPACE
 from aks_wasm.steps.apply import apply_changed, is_so
 from aks_wasm.steps.nodes_installed import wait_installed, wait_marked
 from aks_wasm.steps.step import StepContext
+from aks_wasm.steps.turns import drop_turns
 
 if TYPE_CHECKING:
     from aks_wasm.kube.client import KubeClient
@@ -88,6 +89,7 @@ class ChangeShims:
         for manifest in installation.runtime_classes():
             apply_changed(client, manifest)
         wait_installed(client, installation, self.nodes(), context.patience())
+        drop_turns(client, installation)
         for manifest in installation.probe_daemon_sets():
             apply_changed(client, manifest)
         for manifest in installation.probe_daemon_sets():

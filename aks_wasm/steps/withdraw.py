@@ -123,8 +123,8 @@ def refuse_used(users: Iterable[User]) -> None:
 
 
 def listed_users(users: Sequence[User]) -> str:
-    """Return the first few by name, and how many more there are."""
-    shown = ", ".join(f"`{user}`" for user in users[:_SHOWN])
+    """Return the first few by name, pods with their nodes, and how many more there are."""
+    shown = ", ".join(f"`{user}`" + (f" on `{user.node}`" if user.node else "") for user in users[:_SHOWN])
     return shown + (f" and {len(users) - _SHOWN} more" if len(users) > _SHOWN else "")
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
 
+from aks_wasm.kube.conditions import wait_for
+from aks_wasm.waits import Patience, SystemClock
 from tests.journeys.conftest import Tool
 from tests.journeys.given_cluster import FAULT, Given, elf, error_of, given_cluster
 
@@ -34,12 +37,29 @@ def test_upgrade_moves_our_workloads_and_takes_the_old_version_off(given: Given)
     assert given.document("upgrade")["steps"] == []
 
 
+def test_fewer_turns_leave_no_lease_behind(given: Given) -> None:
+    def leases() -> list[str]:
+        return [one["metadata"]["name"] for one in given.client.list("Lease", namespace="aks-wasm-system")]
+
+    given.document("install", "--shim", "spin@v0.23.0", "--max-unavailable", "2")
+    assert leases() == ["shim-installer-0", "shim-installer-1"]
+    given.document("install", "--shim", "spin@v0.23.0", "--max-unavailable", "1")
+    assert leases() == ["shim-installer-0"]
+
+
 def test_what_others_run_keeps_its_version_and_is_named(given: Given) -> None:
     given.deploy("theirs", OLD)
     document = given.document("upgrade", "--shim", "spin")
     assert document["removed"] == []
     assert {"deployment", "pod"} == {user["kind"].lower() for user in document["kept"]}
     assert set(given.handlers()[0].split()) == {NEW, OLD}
+    through = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "mine"}, "handler": OLD}
+    given.client.apply(through)
+    given.deploy("indirect", "mine")
+    error = error_of(given, "remove", "--shim", "spin@v0.23.0", "--yes", code=7)
+    assert error["code"] == "RuntimeInUse"
+    assert re.search(r"`pod/indirect-\S+ through RuntimeClass mine` on `aks-\S+`", error["message"]), error["message"]
+    given.client.delete("Deployment", "indirect", "default")
     moved = given.document("upgrade", "--shim", "spin", "--all-workloads")
     assert [shim["version"] for shim in moved["removed"]] == ["v0.23.0"]
     assert given.handlers() == [NEW, NEW]
@@ -61,6 +81,8 @@ def test_an_upgrade_that_fails_on_a_node_leaves_all_as_it_was(given: Given) -> N
 def test_an_upgrade_that_a_workload_does_not_survive_goes_back(given: Given) -> None:
     given.deploy("alright", OLD, **OURS)
     given.deploy("broken", OLD, **OURS)
+    running = {"kind": "Deployment", "metadata": {"name": "broken", "namespace": "default"}}
+    wait_for(given.client, running, Patience(60, SystemClock()))  # else nothing of it would ever be available
     broken = {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": "absent.local/none:1"}]}}}}
     given.client.merge("Deployment", "broken", broken, "default")
     given.haste = 5  # more, and a busy machine outlives what is granted for real

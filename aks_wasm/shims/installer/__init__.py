@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from aks_wasm.shims.installer.access import lease_names
 from aks_wasm.shims.installer.content import CONTENT_ANNOTATION, shim_list, shims_of
 from aks_wasm.shims.installer.daemon_set import IMAGE, KEEPER, WORKER
 from aks_wasm.shims.installer.installation import Installation
@@ -24,6 +25,7 @@ __all__ = [
     "Installation",
     "Manifest",
     "ProbeImage",
+    "lease_names",
     "node_script",
     "probe_image_key",
     "shim_list",

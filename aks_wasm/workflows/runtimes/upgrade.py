@@ -5,7 +5,7 @@ Answers demands 33 and 46 of shared/facts/demands.md: nothing is overwritten, no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from aks_wasm.errors import AksWasmError, Interrupted
@@ -36,12 +36,20 @@ from aks_wasm.workflows.runtimes.verify import prove
 LEAVING_SECONDS = 60.0  # for the old pods of workloads that have moved; their grace is 30 s unless they say otherwise
 
 
-def upgrade(site: Site, words: Sequence[str], *, everybody: bool, dry_run: bool) -> RuntimeResult:
+def upgrade(
+    site: Site,
+    words: Sequence[str],
+    images: Mapping[str, str] | None = None,
+    *,
+    everybody: bool = False,
+    dry_run: bool = False,
+) -> RuntimeResult:
     """Go to other versions of shims.
 
     Args:
         site: The cluster.
         words: To which, as `--shim` has them; without any, all go to the newest that is known, or the file's.
+        images: What probes run where our installer brings none, by shim, under "" for any.
         everybody: Whether workloads that are not ours move as well.
         dry_run: Only say what would be done.
 
@@ -55,9 +63,9 @@ def upgrade(site: Site, words: Sequence[str], *, everybody: bool, dry_run: bool)
     managed = tuple(map(shim_of, our_shims(client, run.spec.name)))
     if managed and not _has(present, words):
         wanted = wanted_upgrade(site, words, Present(shims=managed))
-        return upgrade_managed(site, wanted, everybody=everybody, dry_run=dry_run)
+        return upgrade_managed(site, wanted, images or {}, everybody=everybody, dry_run=dry_run)
     wanted = wanted_upgrade(site, words, present)
-    change = change_of(site, wanted.asked, InstallOptions(), present)
+    change = change_of(site, wanted.asked, InstallOptions())
     check_architectures(ready_nodes(site), change.shims(present))
     beside = install_steps(site, change, present)
     move = MoveWorkloads(wanted.classes, everybody)
@@ -132,7 +140,7 @@ def _take_off(site: Site, old: tuple[Shim, ...]) -> _Off:
 
 
 def _users_left(site: Site, old: tuple[Shim, ...]) -> tuple[User, ...]:
-    """Return who asks for the old versions, once the pods of workloads that have moved are gone, or have had time."""
+    """Return who asks for versions that are to go, once the pods of workloads that left them are gone or had time."""
     client, run = site.run.connect(), site.run
     classes = [shim.runtime_class for shim in old]
 
@@ -163,6 +171,7 @@ def _back(site: Site, new: tuple[Shim, ...]) -> None:
     if not new:
         return
     try:
+        _users_left(site, new)  # pods of workloads that have gone back would have it refused
         present = look_at_installer(site.run.connect(), site.run.spec.name)
         run_steps(site.run, removal_steps(site, present, new, everything=False))
     except AksWasmError as error:
