@@ -52,6 +52,15 @@ LocalPull = Annotated[
         show_default=False,
     ),
 ]
+ProbeImages = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--probe-image",
+        metavar="[SHIM=]IMAGE",
+        help="What probes run of runtimes that our installer has not brought; default ours, pushed to the registry",
+        show_default=False,
+    ),
+]
 Installer = Annotated[
     Literal["daemonset", "runtime-class-manager"] | None,
     typer.Option(
@@ -76,13 +85,14 @@ def install(
     max_unavailable: Turns = None,
     local_image_pull: LocalPull = None,
     installer: Installer = None,
+    probe_image: ProbeImages = None,
     name: Name = None,
     dry_run: DryRun = False,
 ) -> None:
     """Put shims on every node, one node after the other, and prove each; default those of the file."""
     with_app = AppContext.of(context)
-    given = {"image": image, "turns": max_unavailable, "installer": installer, "dry_run": dry_run}
-    given["local_image_pull"] = local_image_pull
+    given: dict[str, Any] = {"image": image, "turns": max_unavailable, "installer": installer, "dry_run": dry_run}
+    given |= {"local_image_pull": local_image_pull, "probe_images": images_of(probe_image)}
     selector, run = selector_of(node_selector), begin_run(with_app, name)
     end(with_app, with_app.use_cases.install_runtimes(run, shim or (), selector=selector, given=given))
 
@@ -100,15 +110,7 @@ def verify(
     *,
     shim: Annotated[list[str] | None, _installed_shims("Only this one; may be repeated")] = None,
     node: Annotated[str | None, typer.Option("--node", help="Only this node", show_default=False)] = None,
-    probe_image: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--probe-image",
-            metavar="[SHIM=]IMAGE",
-            help="What probes of runtimes run that our installer has not brought; default ours, pushed to the registry",
-            show_default=False,
-        ),
-    ] = None,
+    probe_image: ProbeImages = None,
     name: Name = None,
 ) -> None:
     """Run a fresh probe through every runtime on every node that should have it; 1 when one fails."""
@@ -125,13 +127,14 @@ def upgrade(
     everybody: Annotated[
         bool, typer.Option("--all-workloads", help="Move workloads that aks-wasm did not make, too")
     ] = False,
+    probe_image: ProbeImages = None,
     name: Name = None,
     dry_run: DryRun = False,
 ) -> None:
     """Put new versions beside the old, prove them, move our workloads, then take the old ones off."""
     with_app = AppContext.of(context)
-    run = begin_run(with_app, name)
-    end(with_app, with_app.use_cases.upgrade_runtimes(run, shim or (), everybody=everybody, dry_run=dry_run))
+    images, run = images_of(probe_image), begin_run(with_app, name)
+    end(with_app, with_app.use_cases.upgrade_runtimes(run, shim or (), images, everybody=everybody, dry_run=dry_run))
 
 
 @app.command(cls=AnyClusterCommand)

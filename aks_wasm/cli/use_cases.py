@@ -131,12 +131,14 @@ class UseCases:
 
         return verify(site_of(run), Asked(words, images), node=node)
 
-    def upgrade_runtimes(self, run: Run, words: Sequence[str], *, everybody: bool, dry_run: bool) -> RuntimeResult:
+    def upgrade_runtimes(
+        self, run: Run, words: Sequence[str], images: Mapping[str, str], *, everybody: bool, dry_run: bool
+    ) -> RuntimeResult:
         """Go to other versions."""
         from aks_wasm.workflows.runtimes.site import site_of
         from aks_wasm.workflows.runtimes.upgrade import upgrade
 
-        return upgrade(site_of(run), words, everybody=everybody, dry_run=dry_run)
+        return upgrade(site_of(run), words, images, everybody=everybody, dry_run=dry_run)
 
     def remove_runtimes(self, run: Run, words: Sequence[str], *, everything: bool, dry_run: bool) -> RuntimeResult:
         """Take shims off nodes."""

@@ -48,6 +48,15 @@ def failed_nodes(client: KubeClient, name: str, nodes: Iterable[Node]) -> list[s
     return [node for node, label in names.items() if label == FAILED or (node in jobs and has_failed(jobs[node]))]
 
 
+def tries_of(client: KubeClient, name: str, nodes: Iterable[Node]) -> str:
+    """Return what the install Jobs have tried in vain on nodes, as the end of a sentence; empty when nothing."""
+    names = {str(node["metadata"]["name"]) for node in nodes if not is_provisioned(node, name)}
+    jobs = jobs_of(client, name, "install") if names else {}
+    tried = {node: int((job.get("status") or {}).get("failed") or 0) for node, job in jobs.items() if node in names}
+    told = [f"`{node}` has failed {count} times" for node, count in sorted(tried.items()) if count]
+    return f"; its Job on {told[0]}" if told else ""
+
+
 def try_again(client: KubeClient, name: str, nodes: Iterable[Node], patience: Patience) -> list[str]:
     """Have a Shim installed anew on nodes where that has failed; return them."""
     failed = failed_nodes(client, name, nodes)

@@ -28,7 +28,7 @@ from aks_wasm.shims.runtime_class_manager import (
 )
 from aks_wasm.steps.move import moves
 from aks_wasm.steps.shim_controller import named_nodes, refuse_in_vain, require_controller
-from aks_wasm.steps.shim_jobs import failed_nodes, job_failure, try_again
+from aks_wasm.steps.shim_jobs import failed_nodes, job_failure, tries_of, try_again
 from aks_wasm.steps.shim_removal import remove_shim
 from aks_wasm.steps.step import StepContext
 from aks_wasm.waits import Patience, Seen, wait_until
@@ -152,7 +152,8 @@ def wait_provisioned(client: KubeClient, shim: Shim, nodes: Callable[[], tuple[N
             if patience.clock.now() - started >= EFFECT_SECONDS:
                 raise _without_effect(name, idle)
             return Seen(f"{named_nodes(idle)}: `{name}` not in effect yet")
-        return Seen(f"{len(there) - len(missing)} of {len(there)} nodes provisioned", done=not missing)
+        tries = tries_of(client, name, there)
+        return Seen(f"{len(there) - len(missing)} of {len(there)} nodes provisioned{tries}", done=not missing)
 
     wait_until(tolerant(look, patience.clock), what=f"Shim `{name}`", patience=patience)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from aks_wasm.errors import AksWasmError, Interrupted, UsageError
@@ -41,6 +41,7 @@ class InstallOptions:
         installer: What puts shims on nodes; None takes the file's.
         local_image_pull: Whether containerd is to unpack what it pulls by itself; None takes the file's.
         dry_run: Only say what would be done.
+        probe_images: What probes run where our installer brings none, by shim, under "" for any.
     """
 
     image: str | None = None
@@ -48,6 +49,7 @@ class InstallOptions:
     installer: Literal["daemonset", "runtime-class-manager"] | None = None
     local_image_pull: bool | None = None
     dry_run: bool = False
+    probe_images: Mapping[str, str] = field(default_factory=dict)
 
 
 def install(site: Site, words: Sequence[str], options: InstallOptions) -> RuntimeResult:
@@ -69,11 +71,11 @@ def install(site: Site, words: Sequence[str], options: InstallOptions) -> Runtim
     if not asked.shims:
         raise UsageError("which shim is to be installed?", code="NoShim", hint="add `--shim NAME`, for example `spin`")
     if (options.installer or run.spec.installer.kind) != "daemonset":
-        return install_managed(site, asked.shims, dry_run=options.dry_run)
+        return install_managed(site, asked.shims, options.probe_images, dry_run=options.dry_run)
     refuse_managed(run, asked.shims)
     present = look_at_installer(run.connect(), run.spec.name)
     nodes = ready_nodes(site)
-    change = change_of(site, asked, options, present)
+    change = change_of(site, asked, options)
     check_architectures(nodes, change.shims(present))
     steps = install_steps(site, change, present)
     if options.dry_run:
@@ -116,13 +118,13 @@ def _take_back(site: Site, change: Change, present: Present, error: BaseExceptio
         site.run.emit(Warned("what this run had made was deleted again"))
 
 
-def change_of(site: Site, asked: Asked, options: InstallOptions, present: Present) -> Change:
+def change_of(site: Site, asked: Asked, options: InstallOptions) -> Change:
     """Return what the installation of shims makes of the installer."""
     installer = site.run.spec.installer
     turns = options.turns or (installer.max_unavailable if "max_unavailable" in installer.model_fields_set else None)
     return Change(
         add=asked.shims,
-        probes=probe_images(site.run, (*present.shims, *asked.shims)),
+        probes=probe_images(site.run),
         binaries=tuple(Binary(path.read_bytes(), f"`{path}`") for path in asked.files.values()),
         image=options.image or installer.image,
         turns=turns,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aks_wasm.kube.conditions import is_going
 from aks_wasm.kube.matching import matches
 from aks_wasm.plan.plan import Plan
@@ -24,8 +26,14 @@ from aks_wasm.workflows.runtimes.verify import probes_at_home, prove
 from aks_wasm.workflows.up import step_records
 
 
-def install_managed(site: Site, shims: tuple[Shim, ...], *, dry_run: bool) -> RuntimeResult:
+def install_managed(site: Site, shims: tuple[Shim, ...], images: Mapping[str, str], *, dry_run: bool) -> RuntimeResult:
     """Have runtime-class-manager put shims on every node of a site.
+
+    Args:
+        site: The cluster.
+        shims: What is wanted.
+        images: What probes run, by shim, under "" for any; ours is pushed where none is given and a registry is known.
+        dry_run: Only say what would be done.
 
     Raises:
         Refused: It is not there or not at work, cannot install one of these, would have no effect on some nodes, or the
@@ -37,7 +45,7 @@ def install_managed(site: Site, shims: tuple[Shim, ...], *, dry_run: bool) -> Ru
     if dry_run:
         return planned(site.run, "RuntimeInstallation", shims, steps)
     records = run_steps(site.run, steps)
-    proofs = prove_managed(site, shims, nodes) if steps else ()
+    proofs = prove_managed(site, shims, nodes, images) if steps else ()
     ok = all(proof.result == "ok" for proof in proofs)
     return RuntimeResult("RuntimeInstallation", ok, site.run.spec.name, proofs, described(shims), records)
 
@@ -85,10 +93,12 @@ def put_steps(site: Site, shims: tuple[Shim, ...], nodes: list[Node], *, everybo
     return [*marking, ApplyShimResources(shims, there, everybody, depends_on=before)]
 
 
-def prove_managed(site: Site, shims: tuple[Shim, ...], nodes: list[Node]) -> tuple[Proof, ...]:
+def prove_managed(
+    site: Site, shims: tuple[Shim, ...], nodes: list[Node], images: Mapping[str, str]
+) -> tuple[Proof, ...]:
     """Prove what runtime-class-manager says that it has done; what no image is known for is told."""
     groups = [Group(shim, shim.runtime_class, shim_name(shim), tuple(nodes)) for shim in shims]
-    trials = group_trials(site.run, groups)
+    trials = group_trials(site.run, groups, images)
     if not trials:
         return ()
     with probes_at_home(site.run.connect(), site.run):

@@ -7,6 +7,7 @@ between. Answers demand 33 of shared/facts/demands.md as far as that installer l
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from aks_wasm.errors import AksWasmError, Interrupted, TimedOut
@@ -26,12 +27,15 @@ from aks_wasm.workflows.runtimes.upgrading import Upgrade, require_proofs
 BACK_SECONDS = 60.0  # for going back where the controller did not answer in all the time that there was
 
 
-def upgrade_managed(site: Site, wanted: Upgrade, *, everybody: bool, dry_run: bool) -> RuntimeResult:
+def upgrade_managed(
+    site: Site, wanted: Upgrade, images: Mapping[str, str], *, everybody: bool, dry_run: bool
+) -> RuntimeResult:
     """Have runtime-class-manager replace versions, prove the new ones, and move workloads to their RuntimeClasses.
 
     Args:
         site: The cluster.
         wanted: What goes where.
+        images: What probes run, by shim, under "" for any; ours is pushed where none is given and a registry is known.
         everybody: Whether workloads that are not ours move as well; without, none of them may ask for an old version.
         dry_run: Only say what would be done.
 
@@ -54,7 +58,7 @@ def upgrade_managed(site: Site, wanted: Upgrade, *, everybody: bool, dry_run: bo
     if put or move:
         try:
             records = run_steps(site.run, put)
-            proofs = prove_managed(site, shims, nodes)
+            proofs = prove_managed(site, shims, nodes, images)
             require_proofs(proofs)
             records += run_steps(site.run, move)
         except Interrupted:
