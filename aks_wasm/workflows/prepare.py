@@ -85,7 +85,7 @@ def _with_installer(run: Run, wanted: Wanted, live: LiveObjects) -> Wanted:
     outdated = frozenset[str]() if wanted.managed else outdated_handlers(wanted.shims, present, live)
     leaving = frozenset[str]() if wanted.managed else leaving_handlers(wanted.shims, live) - outdated
     users = users_of(run.connect(), outdated | leaving) if outdated or leaving else ()
-    probes = probe_images(run, (*wanted.shims, *present.shims)) if wanted.installer else {}
+    probes = probe_images(run) if wanted.installer else {}
     asking = [user for user in users if asks(user)]
     others = [user for user in asking if user.owner != run.spec.name]
     return replace(

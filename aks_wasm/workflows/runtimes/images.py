@@ -17,19 +17,22 @@ if TYPE_CHECKING:
 
 def probe_archives(run: Run, shims: Iterable[Shim]) -> dict[str, ImageArchive]:
     """Package what probes these shims, by `probe_image_key` and `stay_image_key`; kept under AKS_WASM_HOME."""
+    return _packaged(run, {key for shim in shims for key in (probe_image_key(shim), stay_image_key(shim))})
+
+
+def probe_images(run: Run) -> dict[str, ProbeImage]:
+    """Return all of them as the installer takes them: another run may add a shim before this one writes the list."""
+    archives = _packaged(run, PROBES)
+    return {key: ProbeImage(archive.name, archive.path.read_bytes()) for key, archive in archives.items()}
+
+
+def _packaged(run: Run, keys: Iterable[str]) -> dict[str, ImageArchive]:
     from aks_wasm.wasm.oci import content_of, package, repository_name
 
     folder = images_of(run.settings.home, run.spec.name)
-    keys = sorted({key for shim in shims for key in (probe_image_key(shim), stay_image_key(shim))})
     return {
         key: package(
             content_of(PROBES[key]), repository=repository_name(LOCAL_PREFIX, run.spec.name, key), folder=folder
         )
-        for key in keys
+        for key in sorted(keys)
     }
-
-
-def probe_images(run: Run, shims: Iterable[Shim]) -> dict[str, ProbeImage]:
-    """Return the same as the installer takes them."""
-    archives = probe_archives(run, shims)
-    return {key: ProbeImage(archive.name, archive.path.read_bytes()) for key, archive in archives.items()}

@@ -74,11 +74,10 @@ def removal_steps(site: Site, present: Present, going: Sequence[Shim], *, everyt
     steps: list[Step] = [WithdrawClasses(handlers)] if handlers else []
     marked = tuple(name_of(node) for node in client.list("Node") if is_marked(node))
     if present.there and (everything or going):
-        kept = () if everything else tuple(shim for shim in present.shims if shim.handler not in handlers)
         about = f"take {named(going, 'all shims')} off {len(marked)} nodes" + (
             ", whose files are then as they were before" if everything else ""
         )
-        change = Change(drop=frozenset(handlers), probes=probe_images(site.run, kept))
+        change = Change(drop=frozenset(handlers), probes=probe_images(site.run))
         steps.append(ChangeShims(change, site.taints(), lambda: marked, about, depends_on=("runtime-classes",)))
     if others or (everything and managed):
         steps.append(RemoveShimResources(None if everything else others, depends_on=("runtime-classes",)))
