@@ -21,6 +21,7 @@ from aks_wasm.steps.shim_resources import ApplyShimResources
 from aks_wasm.steps.shims import bring_installer
 from aks_wasm.steps.step import StepContext
 from aks_wasm.steps.taints import POOL_LABEL
+from aks_wasm.steps.turns import drop_turns
 from aks_wasm.steps.wanted import Manifest, Routes, Runtime, Wanted, is_installer
 from aks_wasm.waits import Seen, wait_until
 
@@ -75,6 +76,7 @@ class ApplyRuntimes:
             return None
         nodes = installed_on(wasm_nodes(context, wanted, client))
         wait_installed(client, installation, nodes, context.patience())
+        drop_turns(client, installation)
         for manifest in wanted.kept(installation).probe_daemon_sets():
             apply_changed(client, manifest)
         return f"{len(nodes)} {'node' if len(nodes) == 1 else 'nodes'}"
