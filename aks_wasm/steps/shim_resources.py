@@ -2,7 +2,8 @@
 
 Its ways that matter here, read in its sources at v0.2.0 and seen by others on AKS: a change of a Shim does not install
 anew where a node's label says `provisioned`; a RuntimeClass of the name is left as it is; it works on all nodes at
-once; a file that is being run it can't write over. So a change is a removal first.
+once; a file that is being run it can't write over. So a change is a removal first, and that ends what runs: seen with
+containerd 2.3, whose pods of a runtime that goes end with exit code 255 when it restarts.
 """
 
 from __future__ import annotations
@@ -98,35 +99,48 @@ class ApplyShimResources:
         users = users_of(client, (class_name,))
         if class_name != wanted["spec"]["runtimeClass"]["name"]:
             refuse_to_strand(users, context.spec.name, everybody=self.everybody)
-        pods = running(users)
-        if pods:
-            context.emit(
-                Warned(
-                    f"runtime-class-manager replaces `{name}` in place and on all nodes at once: {len(pods)} running "
-                    "pods go on with the old binary until they end, and none can start before the new one is there"
-                )
-            )
+        if (sentence := about_running(name, users)) is not None:
+            context.emit(Warned(sentence))
         remove_shim(client, live, context.patience())
 
 
+def about_running(name: str, users: Iterable[User]) -> str | None:
+    """Return what the replacement of a Shim means for the pods that run through it; None when none does."""
+    pods = running(users)
+    if not pods:
+        return None
+    count = f"{len(pods)} running {'pod ends' if len(pods) == 1 else 'pods end'}"
+    return (
+        f"runtime-class-manager replaces `{name}` in place and on all nodes at once: {count}, "
+        "and workloads get new ones only when the new version is there"
+    )
+
+
 def refuse_to_strand(users: Iterable[User], owner: str, *, everybody: bool) -> None:
-    """Refuse to take a version away that workloads of others ask for: its RuntimeClass goes with it.
+    """Refuse to take a version away that others ask for: its RuntimeClass goes with it, and so does what runs.
 
     Args:
         users: Who asks for it.
         owner: The cluster's name.
-        everybody: Whether they are moved to the new one.
+        everybody: Whether workloads of others are moved to the new one, and pods that nothing makes again may go.
 
     Raises:
         Refused: Naming them.
     """
-    left = [user for user in users if moves(user, owner, everybody=True) and not moves(user, owner, everybody)]
+    if everybody:
+        return
+    left = [
+        user
+        for user in users
+        if (moves(user, owner, everybody=True) and user.owner != owner)
+        or (user.kind == "Pod" and user.runs and not user.controlled)
+    ]
     if left:
         raise Refused(
             "runtime-class-manager keeps one version of a shim on a node, and others ask for the one that would go: "
             + ", ".join(map(str, left)),
             code="RuntimeInUse",
-            hint="`aks-wasm runtime upgrade --all-workloads` moves them too",
+            hint="`aks-wasm runtime upgrade --all-workloads` moves workloads; a pod that nothing made ends for good",
         )
 
 

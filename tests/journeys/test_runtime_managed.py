@@ -131,7 +131,7 @@ def test_an_upgrade_replaces_in_place_and_moves_our_workloads(tool: Tool, monkey
         assert [step["name"] for step in planned["steps"]] == ["shim-resources", "workloads"]
         result = given.run("upgrade", "--progress", "plain")
         assert result.exit_code == 0, result.output
-        assert "1 running pods go on with the old binary until they end" in result.stderr
+        assert "1 running pod ends, and workloads get new ones only when the new version is there" in result.stderr
         assert version_on(manager, given) == ["v0.25.1"]
         web = given.client.get("Deployment", "web", "default") or {}
         assert web["spec"]["template"]["spec"]["runtimeClassName"] == V25
@@ -170,6 +170,10 @@ def test_others_who_ask_for_the_version_that_would_go_are_not_stranded(tool: Too
         error = error_of(given, "upgrade", code=7)
         assert (error["code"], "deployment/theirs" in error["message"]) == ("RuntimeInUse", True)
         assert version_on(manager, given) == ["v0.24.0"]
+        bare = {"runtimeClassName": V24, "containers": [{"name": "app", "image": manager.image, "command": ["/"]}]}
+        metadata = {"name": "bare", "namespace": "default"}
+        given.client.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": bare})
+        assert "pod/bare" in error_of(given, "upgrade", code=7)["message"]
         given.document("upgrade", "--all-workloads")
         theirs = given.client.get("Deployment", "theirs", "default") or {}
         assert theirs["spec"]["template"]["spec"]["runtimeClassName"] == V25

@@ -67,7 +67,7 @@ def test_another_version_takes_the_place_of_the_first_and_workloads_follow(tool:
         tool.up(*FILE, *fields_of("shims.0=spin@v0.24.0"))
         result = tool("up", "--yes", "--progress", "plain", *FILE)
         assert result.exit_code == 0, result.output
-        assert "go on with the old binary until they end" in result.stderr
+        assert "workloads get new ones only when the new version is there" in result.stderr
         assert manager.handlers(wasm_node(manager)) == {"spin-v2": {"shim": "spin", "version": "v0.25.1"}}
         assert manager.client.get("RuntimeClass", OLDER) is None
         hello = manager.client.get("Deployment", "hello", "default") or {}

@@ -58,8 +58,12 @@ def wanted_upgrade(site: Site, words: Sequence[str], present: Present) -> Upgrad
     return Upgrade(asked, tuple(s for s in movable if s.name in names and s.handler not in handlers))
 
 
-def require_proofs(proofs: Sequence[Proof]) -> None:
+def require_proofs(proofs: Sequence[Proof], hint: str) -> None:
     """Refuse to go on with a version that does not work.
+
+    Args:
+        proofs: Of the new version.
+        hint: What is done about it.
 
     Raises:
         ServiceError: A probe failed; the message names the node and why.
@@ -71,5 +75,5 @@ def require_proofs(proofs: Sequence[Proof]) -> None:
         raise ServiceError(
             f"`{first.shim}` {first.version} does not work on node `{first.node}`: {first.reason}{more}",
             code=first.code or "ProofFailed",
-            hint="everything is as it was before; `aks-wasm doctor` looks into the node",
+            hint=hint,
         )
