@@ -67,7 +67,7 @@ def _machines(spec: ClusterSpec, arch: Arch) -> list[Problem]:
 def _limits(spec: ClusterSpec, engine: Engine) -> list[Problem]:
     nodes = 1 + sum(count_of(pool) for pool in spec.node_pools)
     try:
-        there = engine.has_image(image.choose(spec, engine.cgroup))
+        there = engine.find_image(image.choose(spec, engine.cgroup)) is not None
     except AksWasmError:
         there = False  # no image is pinned, which another problem says
     return preflight.problems(engine, nodes, image_is_there=there)

@@ -31,7 +31,7 @@ class Workshop:
         engine: The container engine.
         home: AKS_WASM_HOME.
         folder: The cluster's folder.
-        lock: The descriptor of the lock that we hold; kind holds it on when we are killed.
+        lock: The descriptor of the lock that we hold; it is held on until kind ends when we are killed.
     """
 
     engine: Engine
@@ -114,7 +114,7 @@ def create(shop: Workshop, name: str, prepared: Prepared, patience: Patience, on
     unused = folder.root / "kind-kubeconfig.yaml"
     command = (prepared.program, "create", "cluster", "--config", "-", "--retain", "--kubeconfig", str(unused))
     environment = shop.engine.environment
-    watched = Watched(f"the cluster `{name}`", folder.log, keep=(shop.lock,), environment=environment)
+    watched = Watched(f"the cluster `{name}`", folder.log, keep=shop.lock, environment=environment)
     done = watch(command, watched, replace(patience, on_state=hear), data=prepared.configuration.encode())
     unused.unlink(missing_ok=True)
     if done.code != 0:

@@ -19,7 +19,7 @@ ROLE_LABEL = "io.x-k8s.kind.role"
 NETWORK = "kind"  # kind's own, shared by all clusters
 API_PORT = "6443/tcp"
 _ORDER = ("docker", "nerdctl", "finch", "podman")  # as kind looks for them (pkg/cluster/provider.go)
-_HUB = "docker.io"
+_HUB, _LOCAL = "docker.io", "localhost"
 _CHOICE = "KIND_EXPERIMENTAL_PROVIDER"
 _INFO_SECONDS = 15.0  # an engine that takes longer to say what it is does not answer
 _ARCHITECTURES: Mapping[str, Arch] = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
@@ -121,13 +121,19 @@ class Engine:
         registry, slash, _ = name.partition("/")
         if not slash:
             name = f"{_HUB}/library/{name}"
-        elif registry != "localhost" and not set(".:") & set(registry):
+        elif registry != _LOCAL and not set(".:") & set(registry):
             name = f"{_HUB}/{name}"
         return name + at + digest
 
-    def has_image(self, image: str) -> bool:
-        """Return whether an image is there without a pull."""
-        return self.run("image", "inspect", self.image_name(image)).code == 0
+    def find_image(self, image: str) -> str | None:
+        """Return what the engine knows an image as that is there without a pull; None when it is not.
+
+        What Podman has built itself or loaded from another engine's archive it knows as its own: `localhost/NAME`.
+        """
+        name = self.image_name(image)
+        own = name.replace(f"{_HUB}/library/", f"{_LOCAL}/").replace(f"{_HUB}/", f"{_LOCAL}/")
+        names = dict.fromkeys((name, own)) if self.program == "podman" else (name,)
+        return next((known for known in names if self.run("image", "inspect", known).code == 0), None)
 
 
 @dataclass(frozen=True)

@@ -105,8 +105,9 @@ def read(engine: Engine, reference: str, log: Path, patience: Patience) -> NodeI
     Raises:
         ServiceError: It can't be pulled, or is no node image.
     """
-    name = engine.image_name(reference)
-    if not engine.has_image(reference):
+    name = engine.find_image(reference)
+    if name is None:
+        name = engine.image_name(reference)
         watched = Watched(f"the pull of `{reference}`", log)
         pulled = watch((engine.program, "pull", name), watched, patience)
         pulled.checked(f"pull the node image `{reference}`", hint=_OFFLINE)
@@ -121,7 +122,7 @@ def read(engine: Engine, reference: str, log: Path, patience: Patience) -> NodeI
             details=(shown.err or shown.out).strip() or None,
         )
     version, root, dump, containerd, network = parts
-    return NodeImage(reference, version, root, runtimes(dump or root), containerd, brings_network=bool(network))
+    return NodeImage(name, version, root, runtimes(dump or root), containerd, brings_network=bool(network))
 
 
 def _asked(spec: ClusterSpec) -> str | None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -17,6 +20,15 @@ SHORT = 60.0  # seconds; for what only asks
 STOP_SECONDS = 5.0  # what a program gets to end by itself once nobody waits for it any more
 LOOK_SECONDS = 0.1  # between looks at a program that runs long
 _LAST_LINES = 15
+# Holds a descriptor until a program ends, which itself does not get it: Podman leaves its resolver running, for one.
+_HOLD = """
+import os, signal, sys
+os.set_inheritable(int(sys.argv[1]), False)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+started = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ, setsigdef=[signal.SIGTERM])
+code = os.waitstatus_to_exitcode(os.waitpid(started, 0)[1])
+sys.exit(code if code >= 0 else 128 - code)
+"""
 _STEP_MARKS = ("•", "✓", "✗")  # of kind; what the engine says meanwhile is for the log
 
 
@@ -50,13 +62,13 @@ class Watched:
     Attributes:
         what: The subject of the sentence when it takes too long.
         log: Where its output goes: a file, so that it can end what it does even when we are killed.
-        keep: File descriptors that it holds for its life, for example of a lock.
+        keep: A file descriptor that is held for its life, for example of a lock; None for none.
         environment: On top of ours.
     """
 
     what: str
     log: Path
-    keep: tuple[int, ...] = ()
+    keep: int | None = None
     environment: Mapping[str, str] | None = None
 
 
@@ -128,14 +140,16 @@ def failed(doing: str, said: str, *, code: str | None = None, hint: str | None =
 
 
 def _start(command: Sequence[str], watched: Watched, log: BinaryIO, data: bytes) -> subprocess.Popen[bytes]:
+    keep = watched.keep
+    holder = () if keep is None else (sys.executable, "-I", "-S", "-c", _HOLD, str(keep))
     try:
         process = subprocess.Popen(
-            list(command),
+            [*holder, *command],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             env=_environment(watched.environment),
-            pass_fds=watched.keep,
+            pass_fds=() if keep is None else (keep,),
             start_new_session=True,  # Ctrl+C in the terminal is ours to handle
         )
     except OSError as error:
@@ -158,11 +172,14 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
+    """End a program with what it has started; they are a session of their own."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
     try:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ exit 4
 
 def made(folder: Path, script: str) -> tuple[Workshop, Prepared]:
     engine = Engine("docker", "", "amd64", 2, rootless=False, storage=None)
-    shop = Workshop(engine, folder, ClusterFolder.of(folder, "hello"), lock=0)
+    shop = Workshop(engine, folder, ClusterFolder.of(folder, "hello"), lock=os.open(folder, os.O_RDONLY))
     node = NodeImage("node:1", "v1.34.4", "", {}, "", brings_network=True)
     return shop, Prepared(str(program(folder / "bin", "kind", script)), node, "kind: Cluster\n")
 
@@ -31,6 +32,7 @@ def made(folder: Path, script: str) -> tuple[Workshop, Prepared]:
 def test_what_the_api_server_is_needed_for_is_done_while_workers_join(tmp_path: Path) -> None:
     shop, prepared = made(tmp_path, JOINS_ONCE_SETTLED.format(tmp_path))
     create(shop, "hello", prepared, patience(), (tmp_path / "settled").touch)
+    os.close(shop.lock)
     assert (tmp_path / "configuration").read_text() == "kind: Cluster\n"
 
 
@@ -39,4 +41,5 @@ def test_a_creation_that_fails_before_calls_nothing(tmp_path: Path) -> None:
     called: list[None] = []
     with pytest.raises(ServiceError, match="cannot create the cluster `hello`: failed to create cluster: no space"):
         create(shop, "hello", prepared, patience(), lambda: called.append(None))
+    os.close(shop.lock)
     assert called == []

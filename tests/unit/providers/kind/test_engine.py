@@ -14,7 +14,8 @@ from tests.unit.providers.kind.standins import DOCKER, PODMAN, engine, program
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "bin"
     folder.mkdir()
-    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    (folder / "cat").symlink_to("/bin/cat")  # all that the stand-ins need: this machine may have engines of its own
+    monkeypatch.setenv("PATH", str(folder))
     monkeypatch.delenv("KIND_EXPERIMENTAL_PROVIDER", raising=False)
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     return folder
@@ -152,3 +153,19 @@ def test_podman_is_asked_for_an_image_as_kind_asks_it(image: str, name: str) -> 
     docker = Engine("docker", "", "amd64", 2, rootless=False, storage=None)
     assert podman.image_name(image) == name
     assert docker.image_name(image) == image
+
+
+@pytest.mark.parametrize(
+    ("there", "image", "known"),
+    [
+        ("docker.io/my/node:1", "my/node:1", "docker.io/my/node:1"),
+        ("localhost/my/node:1", "my/node:1", "localhost/my/node:1"),
+        ("localhost/node:1", "node:1", "localhost/node:1"),
+        ("localhost/node:1", "registry.example/node:1", None),
+        ("", "my/node:1", None),
+    ],
+)
+def test_podman_finds_what_it_was_given_by_hand(path: Path, there: str, image: str, known: str | None) -> None:
+    program(path, "podman", f'test "$3" = "{there}"')
+    podman = Engine("podman", "", "amd64", 2, rootless=False, storage=None)
+    assert podman.find_image(image) == known

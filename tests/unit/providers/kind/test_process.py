@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -83,22 +85,71 @@ def test_a_lock_whose_file_was_deleted_is_no_lock(tmp_path: Path) -> None:
         os.close(handle)
 
 
-def test_a_program_keeps_the_lock_that_it_was_given(tmp_path: Path) -> None:
-    """As kind does when we are killed while it works: the next run waits for it."""
-    path = tmp_path / "lock"
-    code = (
-        "import subprocess; from pathlib import Path; from aks_wasm.providers.kind.lock import try_lock; "
-        f"handle = try_lock(Path({str(path)!r})); quiet = subprocess.DEVNULL; "
-        "print(subprocess.Popen(['sleep', '30'], pass_fds=(handle,), stdout=quiet, stderr=quiet).pid)"
-    )
-    done = run((sys.executable, "-c", code))
-    child = int(done.out)
-    try:
-        assert try_lock(path) is None
-    finally:
-        os.kill(child, 9)
-    deadline = time.monotonic() + 5
+WATCHES = """
+import sys
+from pathlib import Path
+from aks_wasm.providers.kind.lock import try_lock
+from aks_wasm.providers.kind.process import Watched, watch
+from tests.contract.targets import patience
+folder = Path(sys.argv[1])
+handle = try_lock(folder / "lock")
+watch(("/bin/sh", "-c", sys.argv[2]), Watched("it", folder / "log", keep=handle), patience())
+"""
+
+
+def taken(path: Path) -> bool:
+    """Take the lock as soon as it is free, and leave it."""
+    deadline = time.monotonic() + 10
     while (handle := try_lock(path)) is None and time.monotonic() < deadline:
-        pass
+        time.sleep(0.01)
+    if handle is not None:
+        os.close(handle)
+    return handle is not None
+
+
+def test_the_lock_is_held_until_the_program_ends_also_when_we_are_killed(tmp_path: Path) -> None:
+    """The next run waits for kind, which works on."""
+    script = f"echo $$ >{tmp_path}/pid; while test ! -e {tmp_path}/end; do sleep 0.02; done"
+    with subprocess.Popen([sys.executable, "-c", WATCHES, str(tmp_path), script]) as ours:
+        while not (tmp_path / "pid").exists():
+            assert ours.poll() is None
+        ours.kill()
+    assert try_lock(tmp_path / "lock") is None
+    (tmp_path / "end").touch()
+    assert taken(tmp_path / "lock")
+
+
+def test_what_the_program_leaves_running_holds_no_lock(tmp_path: Path) -> None:
+    """Podman's resolver is such a thing: it lives as long as the nodes."""
+    handle = try_lock(tmp_path / "lock")
     assert handle is not None
+    script = f"sleep 60 >/dev/null 2>&1 & echo $! >{tmp_path}/pid; exit 3"
+    done = watch((*SH, script), Watched("it", tmp_path / "log", keep=handle), patience())
     os.close(handle)
+    try:
+        assert done.code == 3
+        assert taken(tmp_path / "lock")
+    finally:
+        os.kill(int((tmp_path / "pid").read_text()), 9)
+
+
+def test_an_interrupt_ends_a_program_that_holds_a_lock_too(tmp_path: Path) -> None:
+    clock = SystemClock()
+    handle = try_lock(tmp_path / "lock")
+    assert handle is not None
+    begun, ended = tmp_path / "begun", tmp_path / "ended"
+    script = f"trap 'touch {ended}; exit' TERM; touch {begun}; while :; do sleep 0.02; done"
+
+    def interrupt() -> None:
+        while not begun.exists():
+            time.sleep(0.01)
+        clock.interrupt()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(Interrupted):
+        watch((*SH, script), Watched("it", tmp_path / "log", keep=handle), patience(clock=clock))
+    thread.join()
+    os.close(handle)
+    assert ended.exists()
+    assert taken(tmp_path / "lock")
