@@ -19,7 +19,8 @@ INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 INOTIFY_INSTANCES = 1024
 CAP_SYS_RESOURCE = 24
 TEST_NODES = ("check-", "plain-", "up-", "bare-", "pools-", "engine-")  # the tests' clusters and nodes begin so
-OTHER_BRIDGES = ("podman+",)  # of engines that run beside the bench's for a while
+# How packets of other engines' nodes are known: Podman's bridges, nerdctl's addresses.
+OTHERS = {"iptables": (("-i", "podman+"), ("-s", "10.4.0.0/16")), "ip6tables": (("-i", "podman+"), ("-s", "fc00::/7"))}
 
 
 class NoEngine(Exception):
@@ -119,15 +120,14 @@ def _rules() -> list[list[str]]:
     if "dev" not in words:
         return []  # no way out
     device = words[words.index("dev") + 1]
-    # Other engines keep no such chain and put their own rules before those of FORWARD; mangle comes before all of them.
-    others = [["mangle", "FORWARD", "-i", bridge, "-o", device, "-j", "DROP"] for bridge in OTHER_BRIDGES]
-    rules = [
-        ["iptables", "filter", "DOCKER-USER", "-o", device, "-j", "REJECT"],
-        *(["iptables", *one] for one in others),
-    ]
-    if Path("/proc/net/if_inet6").exists():  # kind's network has IPv6 too, where dockerd keeps no such chain either
+    rules = [["iptables", "filter", "DOCKER-USER", "-o", device, "-j", "REJECT"]]
+    programs = ["iptables"]
+    if Path("/proc/net/if_inet6").exists():  # kind's network has IPv6 too, where dockerd keeps no such chain
         rules.append(["ip6tables", "filter", "FORWARD", "-o", device, "-j", "REJECT"])
-        rules += [["ip6tables", *one] for one in others]
+        programs.append("ip6tables")
+    # Other engines keep no such chain at all and put their own rules first; mangle comes before all of them.
+    for program in programs:
+        rules += [[program, "mangle", "FORWARD", *source, "-o", device, "-j", "DROP"] for source in OTHERS[program]]
     return rules
 
 

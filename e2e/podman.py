@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from e2e.artefacts import folder_of
@@ -37,8 +39,9 @@ runroot = "{root}/run/storage"
 """
 
 
-def set_up(places: Places, budget: Budget) -> dict[str, str]:
-    """Install and configure it; return the variables that make a program use it.
+@contextmanager
+def running(places: Places, budget: Budget) -> Iterator[dict[str, str]]:
+    """Install and configure it; yields the variables that make a program use it, and removes the nodes afterwards.
 
     Raises:
         NoEngine: It can't be installed, or does not answer.
@@ -54,7 +57,10 @@ def set_up(places: Places, budget: Budget) -> dict[str, str]:
     told = subprocess.run([str(PROGRAM), "info"], env=variables(places), capture_output=True, text=True, check=False)
     if told.returncode:
         raise NoEngine(f"Podman does not answer: {(told.stderr.strip() or 'it says nothing').splitlines()[-1]}")
-    return variables(places)
+    try:
+        yield variables(places)
+    finally:
+        remove_leftovers(places)
 
 
 def variables(places: Places) -> dict[str, str]:
@@ -87,7 +93,7 @@ def remove_leftovers(places: Places) -> list[str]:
     told = _ask(places, "ps", "--all", "--format={{.Names}}")
     names = sorted(name for name in told.split() if name.startswith(TEST_NODES))
     if names:
-        _ask(places, "rm", "--force", "--volumes", *names)
+        _ask(places, "rm", "--force", "--time", "0", "--volumes", *names)
         _ask(places, "volume", "prune", "--force")
         _ask(places, "network", "prune", "--force")
     return names

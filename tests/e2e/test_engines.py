@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 
 import pytest
 
@@ -16,28 +17,35 @@ from tests.e2e.machine import Machine
 from tests.e2e.product import Product
 
 VARIANT = "containerd2"
-SECONDS_TO_SET_UP = 120
+SECONDS_TO_SET_UP = 240
+ENGINES: dict[str, Callable[[Places, Budget], AbstractContextManager[dict[str, str]]]] = {
+    "podman": podman.running,
+}
+TAKE_IMAGE = {"podman": podman.take_image}
 
 
-@pytest.fixture(scope="module")
-def product(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    places = Places(machine.root)
-    try:
-        variables = podman.set_up(places, Budget(time.monotonic() + SECONDS_TO_SET_UP))
-    except (NoEngine, OutOfTime) as error:
-        pytest.skip(f"no Podman here: {error}")
-    podman.take_image(places, machine.node_image(VARIANT))
-    environment = {"HOME": machine.environment["HOME"], **variables}
-    of_podman = dataclasses.replace(machine, environment=environment, program="podman")
-    made = Product(of_podman, tmp_path_factory.mktemp("engine-podman"), "engine-podman", VARIANT)
-    made.spec["nodePools"] = [{"name": "wasm", "arch": "amd64", "taints": []}]
-    made.spec["workloads"] = [
-        made.workload("web", "http", port=8080),
-        made.workload("task", "task", kind="job", args=["hello"]),
-    ]
-    yield made
-    made("down", "--yes")
-    podman.remove_leftovers(places)
+@pytest.fixture(scope="module", params=ENGINES)
+def product(
+    machine: Machine, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Product]:
+    engine, places = request.param, Places(machine.root)
+    with ExitStack() as stack:
+        try:
+            running = ENGINES[engine](places, Budget(time.monotonic() + SECONDS_TO_SET_UP))
+            variables = stack.enter_context(running)
+        except (NoEngine, OutOfTime) as error:
+            pytest.skip(f"no {engine} here: {error}")
+        TAKE_IMAGE[engine](places, machine.node_image(VARIANT))
+        environment = {"HOME": machine.environment["HOME"], **variables}
+        of_engine = dataclasses.replace(machine, environment=environment, program=engine)
+        made = Product(of_engine, tmp_path_factory.mktemp(engine), f"engine-{engine}", VARIANT)
+        made.spec["nodePools"] = [{"name": "wasm", "arch": "amd64", "taints": []}]
+        made.spec["workloads"] = [
+            made.workload("web", "http", port=8080),
+            made.workload("task", "task", kind="job", args=["hello"]),
+        ]
+        yield made
+        made("down", "--yes")
 
 
 def test_up_makes_a_cluster_whose_component_answers_on_the_host(
@@ -48,10 +56,10 @@ def test_up_makes_a_cluster_whose_component_answers_on_the_host(
     assert document["ok"] is True
     assert [(one["nodePool"], one["nodes"], one["proved"]) for one in document["runtimes"]] == [("wasm", 1, 1)]
     assert "wasm component, path /some/path" in product.fetch(product.endpoint(document, "web") + "/some/path")
-    figure(f"Podman: first answer {time.monotonic() - began:.0f} s after `up` from nothing")
+    figure(f"{product.machine.program}: first answer {time.monotonic() - began:.0f} s after `up` from nothing")
 
 
-def test_the_cluster_is_podmans(product: Product, machine: Machine) -> None:
+def test_the_nodes_are_that_engines(product: Product, machine: Machine) -> None:
     names = {f"{product.name}-{role}" for role in ("control-plane", "worker")}
     assert names <= set(product.machine.engine("ps", "--format={{.Names}}").split())
     assert not names & set(machine.docker("ps", "--all", "--format={{.Names}}").split())
