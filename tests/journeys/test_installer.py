@@ -192,3 +192,15 @@ def test_a_probe_finds_its_namespace_where_the_provider_brings_the_shims(tool: T
         wait_gone(client, "Namespace", "aks-wasm-system", None, PATIENCE)
         assert "runtimes" in states(tool.document("plan", "--set", "workloads=[]"))
         assert tool.up("--set", "workloads=[]", "--set", "nodePools.0.count=2")["runtimes"][0]["proved"] == 2
+
+
+def test_fewer_turns_to_restart_containerd_leave_no_lease(tool: Tool) -> None:
+    shim = ("nodePools.0.route=shim", "workloads=[]")
+    tool.up(*fields_of(*shim, "installer.maxUnavailable=2"))
+    with cluster_of(tool) as client:
+        leases = [lease["metadata"]["name"] for lease in client.list("Lease", namespace="aks-wasm-system")]
+        assert leases == ["shim-installer-0", "shim-installer-1"]
+        tool.up(*fields_of(*shim))
+        leases = [lease["metadata"]["name"] for lease in client.list("Lease", namespace="aks-wasm-system")]
+        assert leases == ["shim-installer-0"]
+    assert tool.up(*fields_of(*shim))["steps"] == []
