@@ -159,8 +159,11 @@ class _Inside:
         runtimes, nodes = self.wanted.runtimes(self.known), list(self.seen.live.nodes)
         managed = tuple(runtime for runtime in runtimes if runtime.managed)
         lacking = unmarked(managed, nodes) or any(self.seen.live.find(one.manifest) is None for one in managed)
-        if self.is_open or not self._is_noted() or lacking or not all(self._is_so(manifest) for manifest in manifests):
-            steps.append(ApplyRuntimes(self.wanted, self.known, depends_on=self.made))
+        differing = [manifest for manifest in manifests if self.is_open or not self._is_so(manifest)]
+        if differing or self.is_open or lacking or not self._is_noted():
+            # Where nothing is so yet there is nothing to tell apart.
+            named = () if len(differing) == len(manifests) else tuple(map(_told, differing))
+            steps.append(ApplyRuntimes(self.wanted, self.known, depends_on=self.made, differing=named))
         if steps or self.made or unproved(runtimes, nodes) or unmarked(runtimes, nodes):
             keys = sorted({f"image/{key}" for key in self.wanted.images})
             steps.append(ProveNodes(self.wanted, self.known, depends_on=(*self.made, "runtimes", *keys)))
@@ -232,3 +235,7 @@ class _Inside:
         }
         owner = self.wanted.spec.name
         return [DeleteWorkload(owner, name, "no longer in the file") for name in sorted(found - named)]
+
+
+def _told(manifest: Manifest) -> str:
+    return f"{manifest['kind']} `{manifest['metadata']['name']}`"

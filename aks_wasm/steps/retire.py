@@ -98,7 +98,7 @@ class RetireRuntimes:
             pods = running(users)
             made = {(u.owner, u.runtime_class) for u in users if u.kind != "Pod"}
             going = [p for p in pods if p.ends or (p.controlled and (p.owner, p.runtime_class) not in made)]
-            return Seen(f"{len(going)} old pods ending", done=not going, value=pods)
+            return Seen(f"{len(going)} old pods ending" if going else "", done=not going, value=pods)
 
         try:
             return wait_until(look, what="the end of the old pods", patience=context.patience(LEAVING_SECONDS)) or []

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from aks_wasm.kube.client import KubeClient
 
 
+_NAMED = 3  # objects in a step's words
+
+
 def routes_of(context: StepContext, known: Routes) -> Routes:
     """Return the route of each pool: as it was observed, or as a step of this run has noted it."""
     return {
@@ -39,19 +42,28 @@ def routes_of(context: StepContext, known: Routes) -> Routes:
 
 @dataclass(frozen=True)
 class ApplyRuntimes:
-    """Apply the RuntimeClasses and, where a pool needs it, the shim installer; wait until it is done on every node."""
+    """Apply the RuntimeClasses and, where a pool needs it, the shim installer; wait until it is done on every node.
+
+    Attributes:
+        wanted: What is wanted.
+        known: Routes that are not open.
+        differing: What of it the cluster lacks or has otherwise, where it has the rest.
+    """
 
     wanted: Wanted
     known: Routes
     name: str = "runtimes"
     depends_on: tuple[str, ...] = ()
+    differing: tuple[str, ...] = ()
 
     def describe(self) -> str:
         """Name the shims."""
         shims = ", ".join(f"{shim.name} {shim.version}" for shim in self.wanted.shims)
         if self.wanted.managed:
             return f"have runtime-class-manager put runtimes on the Wasm nodes ({shims})"
-        return f"put runtimes on the Wasm nodes and make their RuntimeClasses ({shims})"
+        more = f" and {len(self.differing) - _NAMED} more" if len(self.differing) > _NAMED else ""
+        why = f"; not as it should be: {', '.join(self.differing[:_NAMED])}{more}" if self.differing else ""
+        return f"put runtimes on the Wasm nodes and make their RuntimeClasses ({shims}){why}"
 
     def run(self, context: StepContext) -> str | None:
         """Apply what differs, wait for the installer node by node, then start the probes that stay.
