@@ -26,6 +26,8 @@ _HINTS = {
     "Truncated": "nothing was changed there; its location gives only a part of the file",
     "WrongArchitecture": "nothing was changed there; give the binary that was built for this architecture",
     "NotFound": "nothing was changed there; check the location, or mirror it and give a custom entry",
+    "Unauthorized": "nothing was changed there; an image that is on the node already is not pulled: let a pod with "
+    "`imagePullSecrets` bring it, give the node's containerd a hosts.toml for the registry, or use NAME=PATH",
     "DownloadFailed": "nothing was changed there; can the node reach the location? else mirror it, or use NAME=PATH",
     "DiskFull": "free some space on the node; nothing else was changed there",
     "RolledBack": "the node has its old configuration back; `aks-wasm doctor` looks into it",

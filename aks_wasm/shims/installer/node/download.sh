@@ -22,14 +22,11 @@ join_parts() {
         room_or Truncated "$work" "the parts of $1 cannot be joined: $(tail -n 1 "$work/said")"
 }
 
-# from_image REF//PATH FILE: pulls without a login; an image that is there already is not pulled
+# from_image REF//PATH FILE: an image that is there already is not pulled
 from_image() {
     reference=${1%%//*} path=${1#*//}
     case /$path/ in */../*) fail Unsupported "$path is no path in an image" ;; esac
-    if ! ctr_k8s images list -q "name==$reference" 2>/dev/null | grep -q .; then
-        ctr_k8s images pull "$reference" >/dev/null 2>"$work/said" ||
-            fail DownloadFailed "cannot pull $reference: $(tail -n 1 "$work/said")"
-    fi
+    if ! ctr_k8s images list -q "name==$reference" 2>/dev/null | grep -q .; then pull "$reference"; fi
     mkdir "$work/image"
     ctr_k8s images mount "$reference" "$work/image" >/dev/null 2>"$work/said" ||
         fail DownloadFailed "cannot look into $reference: $(tail -n 1 "$work/said")"
@@ -39,6 +36,25 @@ from_image() {
     ctr_k8s images unmount --rm "$work/image" >/dev/null 2>&1 || umount "$work/image" 2>/dev/null || true
     [ "$there" = yes ] || fail NotFound "$reference has no file $path"
     [ $done = 0 ] || room_or DownloadFailed "$work"
+}
+
+# pull REF: without a login, but with the mirrors, certificates and headers that the node has for registries
+pull() {
+    hosts=$({ dump "$config" || true; } | sed -n "s/^[[:space:]]*config_path = [\"']\([^:\"']*\).*/\1/p" | grep . | head -n 1)
+    if [ -n "$hosts" ] && [ -d "$root$hosts" ]; then set -- "$1" --hosts-dir "$hosts"; fi
+    reference=$1
+    shift
+    if ctr_k8s images pull "$@" "$reference" >/dev/null 2>"$work/said"; then return; fi
+    why=$(tail -n 1 "$work/said" | cut -c 1-300)
+    case $why in
+        # A registry may say of what one may not see that it is not there: what it wants is told first.
+        *': 401'* | *' 401 '* | *': 403'* | *' 403 '* | *'authorization failed'* | *'no basic auth'* | *insufficient_scope*)
+            fail Unauthorized "the registry of $reference wants a login for it: $why"
+            ;;
+        *'not found'*) fail NotFound "$reference is not in its registry: $why" ;;
+    esac
+    if grep -qi 'no space' "$work/said"; then room_or DownloadFailed "$root/var"; fi
+    fail DownloadFailed "cannot pull $reference: $why"
 }
 
 # download URL FILE: four attempts at what may pass; a 404 does not

@@ -32,7 +32,7 @@ tab=$(printf '\t')
 say() { printf 'aks-wasm: %s\n' "$*" >&2; }
 
 # fail CODE WORDS: CODE is one of HashMismatch Truncated WrongArchitecture NotFound DownloadFailed DiskFull
-# ConfigRefused HandlerDropped RestartFailed RolledBack NoTurn Unsupported
+# ConfigRefused HandlerDropped RestartFailed RolledBack NoTurn Unauthorized Unsupported
 fail() { code=$1; shift; say "error: $code: $*"; exit 1; }
 
 # is_full PLACE: less than 256 KiB are free

@@ -66,7 +66,7 @@ class Node:
     root: Path
     path: str = os.environ["PATH"]
     answers: ClassVar[Path]
-    """What the stand-in for containerd has worked out, for all tests of a worker."""
+    """For all tests of a worker: what the stand-in for containerd has worked out, and folders of programs."""
 
     @classmethod
     def of(cls, root: Path, config: str | None = AKS_2404, release: str = "2.3.4") -> Node:
@@ -99,19 +99,18 @@ class Node:
 
     def fetches_with(self, name: str) -> None:
         """Leave of the programs that download only this one: `curl`, `wget`, or busybox's `busybox wget`."""
-        tools = self.root / "tools"
-        tools.mkdir()
-        for folder in reversed(os.environ["PATH"].split(":")):
-            for found in Path(folder).glob("*"):
-                link = tools / found.name
-                link.unlink(missing_ok=True)
-                link.symlink_to(found)
-        program, _, applet = name.partition(" ")
-        for other in {"curl", "wget"} - {program}:
-            (tools / other).unlink(missing_ok=True)
-        if applet:
-            (tools / applet).symlink_to(shutil.which(program) or program)
+        tools = self.answers / name.replace(" ", "-")
         self.path = str(tools)
+        if tools.exists():
+            return
+        program, _, applet = name.partition(" ")
+        found = {file.name: file for place in reversed(os.environ["PATH"].split(":")) for file in Path(place).glob("*")}
+        kept = {other: file for other, file in found.items() if other not in {"curl", "wget"} - {program}}
+        if applet:
+            kept[applet] = found[program]
+        tools.mkdir()
+        for other, file in kept.items():
+            (tools / other).symlink_to(file)
 
     @property
     def folder(self) -> Path:

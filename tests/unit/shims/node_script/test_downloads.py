@@ -182,3 +182,85 @@ def test_a_binary_of_ones_own_comes_in_parts(node: Node) -> None:
     total = hashlib.sha256(content).hexdigest()
     assert node.run("install", node.line(content, location=f"parts://{MARK}", sha256=total)).returncode == 0
     assert node.binary().read_bytes() == content
+
+
+REFERENCE = "registry.test/team/shim:1"
+# As `ctr images pull` of 2.3 and 1.7 ends at a registry that wants a login, gives none for this image, lacks it, is out
+# of reach.
+REFUSALS = [
+    (
+        (
+            f'ctr: failed to resolve image: failed to resolve reference "{REFERENCE}": unexpected status from HEAD '
+            "request to https://registry.test/v2/team/shim/manifests/1: 401 Unauthorized"
+        ),
+        "Unauthorized: the registry of registry.test/team/shim:1 wants a login for it: ctr: ",
+    ),
+    (
+        (
+            f'ctr: failed to resolve reference "{REFERENCE}": pull access denied, repository does not exist or may '
+            "require authorization: authorization failed: no basic auth credentials"
+        ),
+        "Unauthorized: the registry of",
+    ),
+    (
+        (
+            f'ctr: failed to resolve reference "{REFERENCE}": failed to authorize: failed to fetch anonymous token: '
+            "unexpected status from GET request to https://registry.test/oauth2/token: 403 Forbidden"
+        ),
+        "Unauthorized: the registry of",
+    ),
+    (
+        f'ctr: failed to resolve reference "{REFERENCE}": {REFERENCE}: not found',
+        "NotFound: registry.test/team/shim:1 is not in its registry: ctr: ",
+    ),
+    (
+        (
+            f'ctr: failed to resolve reference "{REFERENCE}": failed to do request: Head "https://registry.test/v2/team/'
+            'shim/manifests/1": dial tcp: lookup registry.test: no such host'
+        ),
+        "DownloadFailed: cannot pull registry.test/team/shim:1: ctr: ",
+    ),
+]
+
+
+@pytest.fixture
+def image(node: Node) -> str:
+    """An image with the shim; its location."""
+    (node.root / "image/bin").mkdir(parents=True)
+    (node.root / "image/bin/shim").write_bytes(elf())
+    return f"oci://{REFERENCE}//bin/shim"
+
+
+def pulls(node: Node) -> list[str]:
+    noted = node.root / "pulls"
+    return noted.read_text().splitlines() if noted.exists() else []
+
+
+def test_a_shim_comes_out_of_an_image_that_is_pulled_once(node: Node, image: str) -> None:
+    assert node.run("install", node.line(elf(), location=image)).returncode == 0
+    assert node.binary().read_bytes() == elf()
+    node.binary().write_bytes(b"broken")
+    assert node.run("install").returncode == 0
+    assert pulls(node) == [f"--namespace k8s.io images pull {REFERENCE}"]
+
+
+def test_a_registry_is_reached_as_the_nodes_own_configuration_says(node: Node, image: str) -> None:
+    registries = '[plugins."io.containerd.cri.v1.images".registry]\n  config_path = "/etc/containerd/certs.d:/other"\n'
+    node.config.write_text(f"{AKS_2404}{registries}")
+    (node.root / "etc/containerd/certs.d").mkdir()
+    assert node.run("install", node.line(elf(), location=image)).returncode == 0
+    assert pulls(node) == [f"--namespace k8s.io images pull --hosts-dir /etc/containerd/certs.d {REFERENCE}"]
+
+
+@pytest.mark.parametrize(("refusal", "said"), REFUSALS)
+def test_why_an_image_cannot_be_pulled_is_told(node: Node, image: str, refusal: str, said: str) -> None:
+    (node.root / "refusal").write_text(f"{refusal}\n")
+    error = error_of(node.run("install", node.line(elf(), location=image)))
+    assert error.startswith(said)
+    nothing_changed(node)
+
+
+def test_a_file_that_the_image_lacks_is_told(node: Node, image: str) -> None:
+    error = error_of(node.run("install", node.line(elf(), location=image.replace("bin/shim", "absent"))))
+    assert error == f"NotFound: {REFERENCE} has no file absent"
+    nothing_changed(node)
