@@ -124,9 +124,9 @@ def shim(node: Node) -> Iterator[subprocess.Popen[str]]:
     assert process.stdout is not None
     node.container = int(process.stdout.readline())
     yield process
-    process.communicate()
     with contextlib.suppress(ProcessLookupError):
-        os.kill(node.container, signal.SIGKILL)
+        os.kill(node.container, signal.SIGKILL)  # it would keep the pipe open
+    process.communicate()
 
 
 def test_a_shim_that_containerd_has_given_up_ends_with_its_last_container(
