@@ -33,6 +33,7 @@ PRELUDE = """set -eu
 at_least() { [ "$major" -gt "$1" ] || { [ "$major" -eq "$1" ] && [ "$minor" -ge "$2" ]; }; }
 ctr_k8s() { "$ctr" --namespace k8s.io "$@"; }
 say() { echo "$*"; }
+sleep() { command sleep 0.01; }
 """
 
 
