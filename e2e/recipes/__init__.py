@@ -8,6 +8,7 @@ from e2e.recipes.control_plane import CONTROL_PLANE
 from e2e.recipes.go_programs import CONTAINERD, COREDNS, ETCD, KIND, KUBERNETES, NODE_NETWORK, RUNC_FIT
 from e2e.recipes.installer_image import INSTALLER_IMAGE
 from e2e.recipes.node_programs import CONTAINERD_1_7, CONTAINERD_2_2, CRI
+from e2e.recipes.registry import REGISTRY
 from e2e.recipes.root_filesystem import ROOT_FILESYSTEM
 from e2e.recipes.shim import SHIM
 
@@ -27,6 +28,7 @@ ALL: tuple[Recipe, ...] = (
     CRI,
     APPS,
     INSTALLER_IMAGE,
+    REGISTRY,
     CONTROL_PLANE,
 )
 

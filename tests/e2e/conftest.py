@@ -22,6 +22,7 @@ ORDER = (
     "test_runtime",
     "nodes",
     "test_doctor",
+    "test_registry",
     "test_pools_local",
     "test_engines",
     "test_bench",

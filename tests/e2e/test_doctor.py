@@ -13,8 +13,8 @@ import pytest
 from e2e.archives import Image, write_archive
 from tests.e2e.clusters import RUNTIME_TABLES, SHIM_IN_NODE, Cluster, cluster_of, eventually
 from tests.e2e.machine import Machine
-from tests.e2e.plain_registry import plain_registry
 from tests.e2e.product import TOOL
+from tests.e2e.registry import Registry, registry_of
 from tests.emulator.node.oci_archives import ImageArchive
 
 VARIANT = "aks2404"
@@ -28,27 +28,40 @@ Pod = dict[str, Any]
 def cluster(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster where all that goes wrong goes wrong side by side, so that no case waits for another."""
     folder = tmp_path_factory.mktemp("doctor")
-    with plain_registry(*served(machine, folder)) as port, cluster_of(machine, VARIANT, folder) as made:
+    with (
+        registry_of(machine, folder / "registry") as registry,
+        registry_of(machine, folder / "private", wants_login=True) as private,
+        cluster_of(machine, VARIANT, folder) as made,
+    ):
         handlers = ("wasmtime", "nohandler", "nobinary", "wrongarch")
         made.apply(*(runtime_class(handler) for handler in handlers))
         healthy = doctor(made)
         assert healthy.returncode == 0, healthy.stdout + healthy.stderr
         break_node(made)
         load_broken_images(made, folder)
-        registry = trust_registry(made, port)
-        pulled = {name: {"image": f"{registry}/{image}", "pull": "Always"} for name, image in PULLED.items()}
+        made.in_node(registry.trust() + private.trust())
+        images = {**fill(registry, machine), "private": f"{private.host}/team/x:1"}
+        pulled = {name: {"image": image, "pull": "Always"} for name, image in images.items()}
         failing = {**FAILING, **pulled}
         made.apply(*namespaces(), *(pod(name, **how) for name, how in failing.items()), *controllers())
         yield made
 
 
-def served(machine: Machine, folder: Path) -> tuple[Path, Path]:
-    """Write the images to pull: one that lists another processor only, and a module for wasi/wasm."""
-    write_archive(
-        folder / "wasi.tar", [Image("wasi:1", {"app.wasm": machine.apps / "task.wasm"}, "/app.wasm", "wasi", "wasm")]
-    )
-    listed = ImageArchive().add("arm64:1", {"x": b"x"}, platforms=("linux/arm64",))
-    return folder / "wasi.tar", listed.write(folder / "listed.tar")
+def fill(registry: Registry, machine: Machine) -> dict[str, str]:
+    """Push what is to be pulled; return each pod's image, one of which nobody pushes."""
+    task = machine.apps / "task.wasm"
+    wasi, listed = registry.folder / "wasi.tar", registry.folder / "listed.tar"
+    write_archive(wasi, [Image("wasi:1", {"app.wasm": task}, "/app.wasm", "wasi", "wasm")])
+    registry.put(wasi)
+    registry.put(ImageArchive().add("arm64:1", {"x": b"x"}, platforms=("linux/arm64",)).write(listed))
+    host = registry.host
+    absent = {"nowhere": f"{host}/nobody/made:this", "untagged": f"{host}/team/task:nobody-made-this"}
+    return {
+        "pulled": registry.push_module(task, "team/task"),
+        "for-wasi": f"{host}/wasi:1",
+        "listed": f"{host}/arm64:1",
+        **absent,
+    }
 
 
 def runtime_class(handler: str) -> dict[str, Any]:
@@ -112,19 +125,6 @@ def load_broken_images(made: Cluster, folder: Path) -> None:
     )
 
 
-def trust_registry(made: Cluster, port: int) -> str:
-    """Let the node pull from this machine without TLS; return the registry's name."""
-    registry = made.in_node("ip -4 route show default | awk '{print $3}'").strip() + f":{port}"
-    made.in_node(
-        f"""
-        mkdir -p /etc/containerd/certs.d/{registry}
-        printf '[host."http://{registry}"]\n  capabilities = ["pull", "resolve"]\n' \
-            >/etc/containerd/certs.d/{registry}/hosts.toml
-        """
-    )
-    return registry
-
-
 def elf(head: bytes) -> bytes:
     """Return the head of a program with another machine in it."""
     return head[:18] + AARCH64.to_bytes(2, "little") + head[20:]
@@ -161,7 +161,6 @@ FAILING: dict[str, dict[str, Any]] = {
     "slow": {"args": ("loop",), "container": {"resources": {"limits": {"cpu": "50m"}}}},
     "arm64-only": {"nodeSelector": {"kubernetes.io/arch": "arm64"}},
 }
-PULLED = {"for-wasi": "wasi:1", "listed": "arm64:1", "private": "private/x:1", "nowhere": "nobody/made:this"}
 
 
 def namespaces() -> list[dict[str, Any]]:
@@ -228,6 +227,7 @@ def finding(made: Cluster, thing: str, code: str) -> dict[str, Any]:
         ("listed", "NoMatchForPlatform", 37, "nothing for linux/amd64"),
         ("private", "RegistryDenied", 39, "wants a login"),
         ("nowhere", "ImageUnknown", 39, "not found"),
+        ("untagged", "ImageUnknown", 39, "not found"),
         ("elsewhere", "RegistryUnreachable", 39, "cannot reach `registry.invalid`"),
         ("memory", "MemoryLimit", 41, "memory limit of 128Mi"),
         ("trap", "ContainerFailed", None, "exit code 2"),
@@ -246,6 +246,11 @@ def test_what_keeps_a_pod_from_running_is_named(
     assert words in told["message"]
     assert told["evidence"]
     assert told["command"]
+
+
+def test_a_module_that_was_pushed_is_pulled_and_runs(cluster: Cluster) -> None:
+    assert cluster.ended("pulled") == (0, "Completed")
+    assert cluster.kubectl("logs", "pulled").startswith("hello from")
 
 
 @pytest.mark.parametrize(

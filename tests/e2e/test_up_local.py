@@ -160,9 +160,9 @@ def test_how_a_job_fails_is_named(running: Running, name: str, arguments: list[s
 
 
 @on("containerd2")
-def test_an_image_that_cannot_be_had_is_named(running: Running) -> None:
+def test_a_registry_that_nobody_reaches_is_named(running: Running) -> None:
     product = running.product
-    image = "127.0.0.1:1/absent:1"  # no registry can be reached: refused at once, where a name takes half a minute
+    image = "127.0.0.1:1/absent:1"  # refused at once, where a name takes half a minute
     with product.also({"name": "absent", "shim": "none", "image": image, "expose": "none"}):
         ran = product("up", "--yes", "--progress", "plain", "--timeout", "3m")
         assert ran.code == 1, str(ran)
