@@ -13,7 +13,7 @@ from typing import ClassVar
 import pytest
 
 from tests.e2e.machine import Machine
-from tests.e2e.nodes.node import BINARY, READY, WEB, Node, node_of
+from tests.e2e.nodes.node import BINARY, PROBE, READY, WEB, Node, node_of
 from tests.e2e.nodes.test_matrix import AKS_2404, IMPORTS, V1
 
 # A program before each tool in PATH: at the call that matches it ends the whole run, as a container's end does.
@@ -134,6 +134,18 @@ def test_a_bad_download_changes_nothing(
     done = node.script("install", node.line(**{"location": f"{url}/{path}", "sha256": total} | changed))
     assert done.error.startswith(code)
     assert node.containerd() == before
+    unharmed()
+
+
+def test_what_still_runs_is_named_and_leaves_with_its_last_user(node: Node, unharmed: Callable[[], None]) -> None:
+    assert node.script("install", node.line()).code == 0
+    stays = node.cri("start", "stays", V1, PROBE, "stay")
+    assert stays.code == 0, stays
+    removed = node.script("remove")
+    assert removed.code == 0, removed.err
+    assert f"left until nothing runs it: test/v1/{BINARY} is still run by " in removed.err
+    assert node.cri("end", "stays").code == 0
+    assert node.script("remove").code == 0
     unharmed()
 
 
