@@ -12,7 +12,8 @@ from aks_wasm.shims.catalogue import select
 from aks_wasm.shims.labels import INSTALLED, SHIMS
 from aks_wasm.shims.runtime_class_manager import CRD
 from aks_wasm.spec.models import ClusterSpec, Metadata
-from aks_wasm.steps.shim_resources import ApplyShimResources, RemoveShimResources
+from aks_wasm.steps.shim_removal import RemoveShimResources
+from aks_wasm.steps.shim_resources import ApplyShimResources
 from aks_wasm.steps.step import StepContext
 from aks_wasm.waits import Patience, Seen, SystemClock, wait_until
 from tests.e2e.contract.real_api import Endpoint
@@ -35,7 +36,7 @@ def endpoint(real: Endpoint) -> Iterator[Endpoint]:
 
 def test_the_real_server_takes_our_shims_changes_them_and_lets_them_go(endpoint: Endpoint) -> None:
     with client_of(endpoint) as client:
-        controller = ShimController(client, lambda _node, _handler: None)
+        controller = ShimController(client, lambda _node, _handler, _type: None)
         controller.install()
         _served(client)
         place = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/rcm-runtime-class-manager/status"
@@ -44,7 +45,7 @@ def test_the_real_server_takes_our_shims_changes_them_and_lets_them_go(endpoint:
         client.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE, "labels": SELECTOR}})
 
         for shim in (SPIN, OLDER):
-            step = ApplyShimResources((shim,), SELECTOR, {"SystemdCgroup": "true"}, lambda: _nodes(client))
+            step = ApplyShimResources((shim,), lambda: _nodes(client))
             assert step.run(_context(client, controller)) == "1 of 1 changed"
             assert step.run(_context(client, controller)) == "0 of 1 changed"
             runtime = client.get("RuntimeClass", shim.runtime_class)
