@@ -43,6 +43,11 @@ def test_the_real_server_takes_our_shims_changes_them_and_lets_them_go(endpoint:
         whole = ask(endpoint, "GET", place).json()
         ask(endpoint, "PUT", place, {**whole, **RUNNING}).raise_for_status()
         client.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE, "labels": SELECTOR}})
+        place = f"/api/v1/nodes/{NODE}"
+        whole = ask(endpoint, "GET", place).json()
+        ask(
+            endpoint, "PUT", f"{place}/status", {**whole, "status": {"nodeInfo": {"architecture": "amd64"}}}
+        ).raise_for_status()
 
         for shim in (SPIN, OLDER):
             step = ApplyShimResources((shim,), lambda: _nodes(client))
