@@ -294,9 +294,3 @@ def test_a_port_that_is_taken_is_told(tool: Tool) -> None:
     assert result.exit_code == 1
     assert f"port {port}" in result.stdout
     assert tool("emulator", "status", name=False).stdout.count("not running") == 1
-
-
-def test_up_does_not_quietly_take_another_installer_than_the_file_names(tool: Tool) -> None:
-    error = refused(tool, *fields_of("installer.kind=runtime-class-manager"))
-    assert "installer.kind" in error["message"]
-    assert "aks-wasm runtime install" in error["message"]
