@@ -56,6 +56,10 @@ class Registry:
             f"cat >'{place}/hosts.toml' <<'END'\n{hosts}END\n"
         )
 
+    def distrust(self) -> str:
+        """Return the script that undoes it."""
+        return f"rm -r '{_TRUSTED}/{self.host}'"
+
     def _client(self, *arguments: str | Path) -> str:
         """Run the client; the tests' own process reaches nothing but loopback."""
         command = [sys.executable, "-m", "tests.e2e.registry_client", self.host, self.certificate, *arguments]

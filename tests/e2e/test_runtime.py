@@ -67,6 +67,8 @@ def site(machine: Machine, request: pytest.FixtureRequest, tmp_path_factory: pyt
     folder = tmp_path_factory.mktemp(request.param)
     with plain_cluster_of(machine, request.param, folder) as cluster:
         made = Site(cluster, Tool(machine, folder), _builds(machine, folder), {})
+        # A node that is ready has its network's configuration, which counts among the files it had before.
+        cluster.kubectl("wait", "node", "--all", "--for=condition=Ready", "--timeout=60s")
         for number, node in enumerate(cluster.workers):
             cluster.apply(pod(f"runc{number}", "web", node=node))
             made.before[node] = cluster.files(node), cluster.dump(node)
