@@ -41,6 +41,8 @@ def pod(name: str, image: str, *arguments: str, runtime: str | None = "wasmtime"
 
 def test_nodes_are_ready_with_the_containerd_of_the_variant(cluster: Cluster) -> None:
     variant = cluster.name.rpartition("-")[2]
+    # kind waits for its control plane's node; a worker has its network a moment later.
+    cluster.kubectl("wait", "node", "--all", "--for=condition=Ready", "--timeout=60s")
     for name in (f"{cluster.name}-control-plane", cluster.worker):
         status = cluster.get("node", name)["status"]
         assert {one["type"]: one["status"] for one in status["conditions"]}["Ready"] == "True"
