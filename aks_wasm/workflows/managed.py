@@ -18,6 +18,7 @@ from aks_wasm.steps.wanted import Wanted
 from aks_wasm.workflows.context import Run
 
 KIND = "runtime-class-manager"
+_OURS = "the installer `daemonset`"
 _NEW_IMAGES = (1, 35)  # from this Kubernetes on AKS's `Ubuntu` is 24.04, whose containerd drops its block
 
 
@@ -88,15 +89,7 @@ def refuse_daemon_set(present: Present, shims: Iterable[Shim]) -> None:
     Raises:
         Refused: Their RuntimeClasses have the very names.
     """
-    wanted = {shim.runtime_class for shim in shims}
-    both = [shim for shim in present.shims if shim.runtime_class in wanted]
-    if both:
-        names = ", ".join(f"`{shim.name}` {shim.version}" for shim in both)
-        raise Refused(
-            f"the installer `daemonset` has {names} on this cluster's nodes, and runtime-class-manager is asked for it",
-            code="OtherInstaller",
-            hint=f"`aks-wasm runtime remove --shim {both[0].name}` takes it off; or use the installer `daemonset`",
-        )
+    _refuse_same(present.shims, shims, _OURS, KIND, "takes it off; or use the installer `daemonset`")
 
 
 def refuse_managed(run: Run, shims: Iterable[Shim]) -> None:
@@ -105,13 +98,18 @@ def refuse_managed(run: Run, shims: Iterable[Shim]) -> None:
     Raises:
         Refused: Their RuntimeClasses have the very names.
     """
-    wanted = {shim.runtime_class for shim in shims}
     there = [shim_of(live) for live in our_shims(run.connect(), run.spec.name)]
+    _refuse_same(there, shims, KIND, _OURS, f"takes it off first; or use the installer `{KIND}`")
+
+
+def _refuse_same(there: Iterable[Shim], shims: Iterable[Shim], brought: str, asked: str, way_out: str) -> None:
+    """Refuse shims of which one installer has brought some and another is asked for them."""
+    wanted = {shim.runtime_class for shim in shims}
     both = [shim for shim in there if shim.runtime_class in wanted]
     if both:
         names = ", ".join(f"`{shim.name}` {shim.version}" for shim in both)
         raise Refused(
-            f"runtime-class-manager has {names} on this cluster's nodes, and the installer `daemonset` is asked for it",
+            f"{brought} has {names} on this cluster's nodes, and {asked} is asked for it",
             code="OtherInstaller",
-            hint=f"`aks-wasm runtime remove --shim {both[0].name}` takes it off first; or use the installer `{KIND}`",
+            hint=f"`aks-wasm runtime remove --shim {both[0].name}` {way_out}",
         )

@@ -16,12 +16,12 @@ from aks_wasm.shims.probe import proved
 from aks_wasm.shims.runtime_class import probe_class_name
 from aks_wasm.shims.runtime_class_manager import is_provisioned, shim_of
 from aks_wasm.steps.shim_controller import every_shim
+from aks_wasm.workflows.managed import KIND
 from aks_wasm.workflows.runtimes.answers import RuntimeClassList, RuntimeClassState
 from aks_wasm.workflows.runtimes.site import Node, Site, is_marked, labels_of, name_of
 
-MANAGED = "runtime-class-manager"
 _OTHERS = {
-    "runtime.spinkube.dev": MANAGED,
+    "runtime.spinkube.dev": KIND,
     "core.spinkube.dev": "SpinKube",
 }
 _KWASM = "kwasm.sh/kwasm-provisioned"  # the label that kwasm-operator puts on nodes it has worked on
@@ -98,7 +98,7 @@ def _state(found: Mapping[str, Any], look: _Look) -> RuntimeClassState:
 def _installer(look: _Look, found: Mapping[str, Any], shim: Shim | None, live: Mapping[str, Any] | None) -> str | None:
     """Return what puts the shim on the nodes, where that is known."""
     if live is not None or _of_shim(found):
-        return MANAGED
+        return KIND
     return "daemonset" if shim is not None and look.installer else None
 
 
